@@ -1,0 +1,79 @@
+"""The frame of every chunk: where it begins, what it is, how long, and whether it is undamaged.
+
+sync (4) · type (1) · length of the body (varint) · body · CRC-32C of type, length and body (4)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .crc import crc32c
+from .errors import BitstreamError, TruncatedFile
+from .fields import FieldReader, FieldWriter
+from .limits import Limits, at_most
+from .source import ByteSource
+
+SYNC = b"\xf5MGC"  # 0xF5 is in no UTF-8 text
+CRC_BYTES = 4
+LENGTH_BYTES = 5  # at most
+
+HEADER, GOP, PACKETS, INDEX = b"H", b"G", b"P", b"I"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk whose checksum is right: its type, its body and the place in the file where it begins."""
+
+    type: bytes
+    body: bytes
+    offset: int
+
+
+def encode_chunk(type_: bytes, body: bytes, limits: Limits) -> bytes:
+    """All bytes of a chunk."""
+    fields = FieldWriter()
+    fields.raw(type_)
+    fields.varint(at_most(len(body), limits.chunk_bytes, "the size of a chunk"))
+    fields.raw(body)
+    crc = crc32c(bytes(fields.data))
+    fields.u32(crc)
+    return SYNC + bytes(fields.data)
+
+
+def chunk_size(body_size: int) -> int:
+    """Bytes of a chunk with a body of that size."""
+    fields = FieldWriter()
+    fields.varint(body_size)
+    return len(SYNC) + 1 + len(fields.data) + body_size + CRC_BYTES
+
+
+def read_chunk(source: ByteSource, limits: Limits) -> Chunk | None:
+    """Mirror of `encode_chunk`: the chunk that begins where `source` stands, None at the end of the file.
+
+    After an error `source` stands one byte after where the chunk began, ready to look for the next.
+    """
+    offset = source.offset
+    if not (sync := source.read(len(SYNC))):
+        return None
+    taken = [sync]
+
+    def take(size: int) -> bytes:
+        taken.append(source.read(size))
+        if len(taken[-1]) < size:
+            raise TruncatedFile(f"the file ends after {source.offset - offset} bytes of it")
+        return taken[-1]
+
+    try:
+        if sync != SYNC[: len(sync)]:
+            raise BitstreamError("no chunk begins here")
+        type_, length = take(1), take(1)
+        while length[-1] & 0x80 and len(length) < LENGTH_BYTES:
+            length += take(1)
+        size = at_most(FieldReader(length).varint(), limits.chunk_bytes, "its size")
+        body, crc = take(size), int.from_bytes(take(CRC_BYTES), "little")
+        if crc != crc32c(body, crc32c(type_ + length)):
+            raise BitstreamError("it is damaged (its checksum does not match)")
+        return Chunk(type_, body, offset)
+    except BitstreamError:
+        source.unread(b"".join(taken)[1:])
+        raise
