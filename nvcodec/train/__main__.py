@@ -1,0 +1,44 @@
+"""`python -m nvcodec.train --run DIR --data DIR… --cache DIR [--set key=value …]`: train tokenizer and prior jointly.
+
+Example: `python -m nvcodec.train --run runs/tiny --cache runs/data --data clips/train clips/stills --set steps=8000`
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from nvcodec.train.data import prepare
+from nvcodec.train.run import Run, TrainConfig, join_processes
+
+
+def with_setting(config: Any, key: str, text: str) -> Any:
+    """`config` with `a.b=value` set; the value takes the type of the field's default."""
+    name, _, rest = key.partition(".")
+    if name not in {f.name for f in dataclasses.fields(config)}:
+        raise SystemExit(f"--set {key}: there is no {name!r} in {type(config).__name__}")
+    old = getattr(config, name)
+    new = with_setting(old, rest, text) if rest else type(old)(text)
+    return dataclasses.replace(config, **{name: new})
+
+
+def main() -> None:
+    """Parse the command line, prepare the data, train."""
+    parser = argparse.ArgumentParser(prog="python -m nvcodec.train", description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run; goes on from a checkpoint there")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of videos and photographs")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for the decoded clips")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for example data.crop=96")
+    arguments = parser.parse_args()
+    config = TrainConfig()
+    for setting in arguments.set:
+        key, _, value = setting.partition("=")
+        config = with_setting(config, key, value)
+    join_processes()
+    Run(config, arguments.run, prepare(arguments.data, arguments.cache)).train()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Joint training of tokenizer and coding prior on D + λ·R over the whole range of Δ.
+
+`python -m nvcodec.train joint --data DIR… --run DIR` (see `__main__.py`). D is the squared error of the six
+channels (about that of RGB), R the prior's bits, λ = 0.18 Δ². Every latent frame's loss is divided by Δ, so
+that no quality drowns the others. A share of the steps trains the token reading: the 18 signs alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nvcodec.prior.distribution import level_bits, sign_bits
+from nvcodec.prior.schedule import position_groups
+from nvcodec.prior.transformer import Parameters, Prior
+from nvcodec.tokenizer.conditioning import conditions
+from nvcodec.tokenizer.quantize import quantize, step_size
+from nvcodec.tokenizer.tiny import STEP_FRAMES, TinyTokenizer
+
+LAGRANGIAN = 0.18  # λ / Δ², measured best at low rates
+POSITION_PIXELS = 64
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What a training step draws and weighs."""
+
+    quality_low: int = 4
+    quality_high: int = 100
+    low_share: float = 0.75  # of the steps lie in the lower half of the qualities
+    first_boost: int = 12  # the first latent frame may be this much finer
+    token_share: float = 0.08
+    dropped_planes_share: float = 0.05
+    missing_area_share: float = 0.05
+    commitment: float = 0.05
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The random choices of one step, the same for every clip of its batch."""
+
+    quality: int  # 0: the token reading
+    first_quality: int
+    dropped: int
+    missing: bool
+
+
+def draw(config: LossConfig, generator: torch.Generator) -> Draw:
+    """Choose quality and damage."""
+    u = torch.rand(5, generator=generator).tolist()
+    if u[0] < config.token_share:
+        return Draw(0, 0, 0, u[4] < config.missing_area_share)
+    middle = (config.quality_low + config.quality_high) // 2
+    low, high = (config.quality_low, middle) if u[1] < config.low_share else (middle, config.quality_high)
+    quality = int(low + u[2] * (high - low))
+    first = min(100, quality + int(u[3] * (config.first_boost + 1)))
+    dropped = int(u[4] < config.dropped_planes_share) * (1 + int(u[4] / config.dropped_planes_share * 2))
+    return Draw(quality, first, dropped, u[4] > 1 - config.missing_area_share)
+
+
+def straight_through(quantized: Tensor, real: Tensor) -> Tensor:
+    """The quantized value, with the gradient of the real one."""
+    return real + (quantized - real).detach()
+
+
+@dataclass
+class StepLoss:
+    """Sums over a batch, for the loss and for the log."""
+
+    loss: Tensor
+    squared_error: Tensor  # of all six channels
+    bits: Tensor
+    frames: int
+
+
+def clip_loss(
+    tokenizer: TinyTokenizer, prior: Prior, clips: Tensor, choice: Draw, config: LossConfig, generator: torch.Generator
+) -> StepLoss:
+    """Code `clips` [B, 6, 1 + 4k, H/2, W/2] in closed loop and weigh error and bits."""
+    b, _, n, hh, ww = clips.shape
+    h, w = hh // 4, ww // 4
+    state, memory, last_level = None, prior.initial_memory(b, h, w), None
+    loss = clips.new_zeros(())
+    error_sum, bit_sum = clips.new_zeros(()), clips.new_zeros(())
+    for start in [0, *range(1, n, STEP_FRAMES)]:
+        first = start == 0
+        frames = clips[:, :, start : start + (1 if first else STEP_FRAMES)]
+        quality = choice.first_quality if first else choice.quality
+        condition = conditions(quality, first=first).expand(b, -1)
+        z = tokenizer.analyse(frames, state, condition)
+        commitment = clips.new_zeros(())
+        if quality == 0:
+            step = 0.4
+            tokens = z[..., : prior.config.token_dims]
+            size = tokenizer.token_scale(first=first)
+            signs = straight_through(torch.where(tokens >= 0, 1.0, -1.0), tokens / size.detach())
+            latent = tokenizer.token_latent(signs, first=first)
+            level = torch.nn.functional.pad(signs, (0, z.shape[-1] - signs.shape[-1]))
+            commitment = config.commitment * (tokens - (signs * size).detach()).square().sum()
+        else:
+            step = step_size(quality)
+            level = straight_through(quantize(z, step), z / step)
+            latent = tokenizer.dequantize(level, step, condition, 0 if first else choice.dropped)
+        context = None if last_level is None else prior.context(last_level, memory, condition)
+        bits = prior_bits(prior, level, context, condition, tokens=quality == 0)
+        if choice.missing and not first:
+            present = torch.rand(b, h // 2, w // 2, 1, generator=generator) > 0.15
+            latent = latent * present.repeat_interleave(2, 1).repeat_interleave(2, 2)
+        decoded, state = tokenizer.synthesise(latent, state, condition)
+        error = (decoded - frames).square().sum()
+        loss = loss + (error / step**2 + LAGRANGIAN * bits + commitment / step**2) * step
+        error_sum, bit_sum = error_sum + error.detach(), bit_sum + bits.detach()
+        memory = memory if context is None else context
+        last_level = level.detach()
+    return StepLoss(loss / (b * h * w), error_sum, bit_sum, b * n)
+
+
+def prior_bits(prior: Prior, level: Tensor, context: Tensor | None, condition: Tensor, *, tokens: bool) -> Tensor:
+    """Bits of a latent frame `[B, h, w, D]`, all groups with the true levels before them."""
+    b, h, w, d = level.shape
+    a = prior.config.token_dims
+    flat = level.reshape(b, h * w, d)
+    known = flat.new_zeros(b, h * w + 1, d)
+    flat_context = None if context is None else context.reshape(b, h * w, -1)
+    total = flat.new_zeros(())
+    for index, group in enumerate(position_groups(h, w)):
+        here = flat[:, group.positions]
+        token_parameters, stream = prior.reader.tokens(index, group, known, flat_context, condition)
+        if tokens:
+            total = total + sign_bits(here[..., :a], token_parameters).sum()
+        else:
+            rest: Parameters = prior.reader.rest(here[..., :a].detach(), stream)
+            total = total + level_bits(here[..., :a], token_parameters).sum() + level_bits(here[..., a:], rest).sum()
+        known = known.index_copy(1, group.positions, here.detach())
+    return total
