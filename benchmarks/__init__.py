@@ -1,0 +1,1 @@
+"""Rate-distortion, speed and memory of the codec, measured on real clips."""

@@ -1,0 +1,92 @@
+"""`nvcodec decode`: a .mgv file becomes a video or pictures again."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nvcodec.errors import OutputExists
+from nvcodec.files import check_output
+
+from .messages import count_text, print_json, print_summary, print_warnings, speed_text
+from .options import Coded, Debug, Device, DeviceName, Force, Json, NoAudio, Quiet, Threads
+from .progress import progress_line
+from .streams import PIPE, is_pipe, open_coded, refuse_same_file, refuse_terminal, refuse_two_outputs
+
+NUMBER = re.compile(r"%0?\d*d")  # the "%05d" of numbered pictures
+
+Target = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="OUT",
+        help=".mp4, .mkv, .webm, .y4m, .png, frames-%05d.png, or - for a pipe of Matroska. "
+        "Left out: FILE with the suffix .decoded.mp4.",
+        show_default=False,
+    ),
+]
+Lossless = Annotated[
+    bool,
+    typer.Option("--lossless", help="Keep every decoded bit: FFV1 in .mkv. Else H.264 that looks the same."),
+]
+
+
+def decode(
+    source: Coded,
+    target: Target = None,
+    lossless: Lossless = False,
+    no_audio: NoAudio = False,
+    force: Force = False,
+    device: DeviceName = Device.CPU,
+    threads: Threads = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Decode a .mgv file to a video or pictures. Sound and subtitles are put back."""
+    output = default_output(source, lossless) if target is None else target
+    refuse_two_outputs(output, as_json)
+    check_target(source, output, force)
+    with open_coded(source) as file:
+        from nvcodec.codec import DecodeOptions
+        from nvcodec.codec import decode as decode_video
+
+        options = DecodeOptions(lossless=lossless, device=device.value, threads=threads, audio=not no_audio)
+        with progress_line(quiet) as progress:
+            report = decode_video(file, PIPE if is_pipe(output) else output, options, progress)
+    print_warnings(report.warnings, quiet)
+    if as_json:
+        print_json({"input": str(source), "output": str(output)} | dataclasses.asdict(report))
+    elif not quiet:
+        print_summary(
+            f"{source} → {output}: {report.width}x{report.height}, {count_text(report.frames, 'frame')}, "
+            f"{speed_text(report.frames, report.seconds)}",
+            to_stderr=is_pipe(output),
+        )
+
+
+def default_output(source: Path, lossless: bool) -> Path:
+    """Where the result goes when nobody says: "out.decoded.mp4" beside "out.mgv"."""
+    if is_pipe(source):
+        raise typer.BadParameter("say where to write what comes from the pipe: nvcodec decode - out.mp4")
+    return source.with_suffix(".decoded.mkv" if lossless else ".decoded.mp4")
+
+
+def check_target(source: Path, output: Path, force: bool) -> None:
+    """Raises before any work is done when the output is in the way, or there is no place for it."""
+    if is_pipe(output):
+        refuse_terminal()
+        return
+    refuse_same_file(source, output)
+    check_output(output, force)
+    if not force and NUMBER.search(output.name):
+        before, _, after = (
+            re.escape(part) for part in NUMBER.sub("\0", output.name, count=1).partition("\0")
+        )
+        numbered = re.compile(f"{before}[0-9]+{after}")
+        there = [path for path in output.absolute().parent.iterdir() if numbered.fullmatch(path.name)]
+        if there:
+            raise OutputExists(f"{min(there)} exists already")

@@ -1,0 +1,72 @@
+"""The command `nvcodec`: its sub-commands, and where it begins and ends.
+
+Nothing heavy is imported here or by the command files: `--help` and shell completion must answer at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+import nvcodec
+
+from .decode import decode
+from .demo import demo
+from .encode import encode
+from .failures import reported
+from .info import info
+from .models import models
+from .verify import verify
+
+EXAMPLES = {
+    encode: "nvcodec encode in.mp4 out.mgv -q 40",
+    decode: "nvcodec decode out.mgv out.mp4",
+    info: "nvcodec info out.mgv --heatmap bits.png",
+    verify: "nvcodec verify out.mgv",
+    demo: "nvcodec demo",
+    models: "nvcodec models --json",
+}
+
+app = typer.Typer(
+    help="A neural video codec: real video in, a .mgv file out, and back.",
+    epilog="Example: nvcodec encode in.mp4 out.mgv && nvcodec decode out.mgv out.mp4",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help answers in half the time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command, _example in EXAMPLES.items():
+    app.command(epilog=f"Example: {_example}")(reported(_command))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"nvcodec {nvcodec.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _group(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)  # unwinds, so that no half-written output stays behind
+
+
+def run() -> None:
+    """The installed command, and `python -m nvcodec`."""
+    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a name the terminal can't show is no reason to fail
+    app(prog_name="nvcodec")
