@@ -89,4 +89,4 @@ def check_target(source: Path, output: Path, force: bool) -> None:
         numbered = re.compile(f"{before}[0-9]+{after}")
         there = [path for path in output.absolute().parent.iterdir() if numbered.fullmatch(path.name)]
         if there:
-            raise OutputExists(f"{min(there)} exists already")
+            raise OutputExists(f"{output.with_name(min(there).name)} exists already")

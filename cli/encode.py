@@ -34,9 +34,14 @@ Quality = Annotated[
     int, typer.Option("-q", "--quality", metavar="1..100", min=1, max=100, help="Higher is better.")
 ]
 Gop = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--gop", metavar="N", min=1, max=1021, help="Frames a group, which decodes by itself: 1 + 4k."
+        "--gop",
+        metavar="N",
+        min=1,
+        max=1021,
+        help="Frames a group, which decodes by itself: 1 + 4k. Left out: 97, fewer for very large pictures.",
+        show_default=False,
     ),
 ]
 Tokens = Annotated[
@@ -57,7 +62,7 @@ def encode(
     source: Source,
     target: Target = None,
     quality: Quality = 50,
-    gop: Gop = 97,
+    gop: Gop = None,
     tokens: Tokens = False,
     model: ModelName = "tiny",
     start: Start = "0",

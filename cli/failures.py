@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ FAILED, INTERRUPTED, READER_GONE = 1, 130, 141  # the last two as a shell counts
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` with its errors turned into one line, or, with its option `--debug`, left as they are."""
+    """`command` with its errors turned into one line, or, with its option `--debug`, into a traceback."""
 
     @functools.wraps(command)
     def wrapper(**arguments: Any) -> None:
@@ -29,15 +30,25 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
         except (typer.BadParameter, typer.Exit, typer.Abort):
             raise
         except (Exception, KeyboardInterrupt) as error:
-            if _reader_gone(error):
-                _discard_output()
-                raise typer.Exit(READER_GONE) from None
-            if arguments.get("debug"):
-                raise
-            print(f"nvcodec: {describe(error)}", file=sys.stderr)
-            raise typer.Exit(exit_status(error)) from None
+            raise typer.Exit(report(error, debug=bool(arguments.get("debug")))) from None
 
     return wrapper
+
+
+def report(error: BaseException, *, debug: bool = False) -> int:
+    """Says on standard error what went wrong, and returns the exit status."""
+    if _reader_gone(error):
+        _discard_output()
+        return READER_GONE
+    if debug:
+        traceback.print_exception(error)
+    else:
+        print(f"nvcodec: {describe(error)}", file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard_output()
+    return exit_status(error)
 
 
 def describe(error: BaseException) -> str:

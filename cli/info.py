@@ -125,7 +125,7 @@ def info(
             from nvcodec.codec import inspect
 
             file.seek(0)
-            measured = inspect(file, planes=True)
+            measured = inspect(file)
     if heatmap is not None and measured is not None:
         from .heatmap import write_heatmap
 

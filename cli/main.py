@@ -5,6 +5,7 @@ Nothing heavy is imported here or by the command files: `--help` and shell compl
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import Annotated
@@ -16,7 +17,7 @@ import nvcodec
 from .decode import decode
 from .demo import demo
 from .encode import encode
-from .failures import reported
+from .failures import report, reported
 from .info import info
 from .models import models
 from .verify import verify
@@ -44,7 +45,7 @@ for _command, _example in EXAMPLES.items():
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"nvcodec {nvcodec.__version__}")
+        print(f"nvcodec {nvcodec.__version__}", flush=True)
         raise typer.Exit
 
 
@@ -65,8 +66,9 @@ def run() -> None:
     """The installed command, and `python -m nvcodec`."""
     signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a name the terminal can't show is no reason to fail
-    app(prog_name="nvcodec")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name it can't show is no reason to fail
+    try:
+        app(prog_name="nvcodec")
+    except OSError as error:  # help or the version, which no command stands around, could not be written
+        sys.exit(report(error))

@@ -38,7 +38,7 @@ def verify(
             from nvcodec.codec import inspect
 
             file.seek(0)
-            inspect(file, planes=True)
+            inspect(file)
     if as_json:
         print_json(as_dict(report))
     if not report.whole:

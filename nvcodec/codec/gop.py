@@ -1,25 +1,26 @@
 """One GOP: frames to levels, levels to bits, and both back. Encoder and decoder are mirror images here.
 
-A GOP of n frames is 1 + ⌈(n − 1) / 4⌉ latent frames: the first frame alone, then four at a time, the last step
-filled up by repeating the last frame. GOPs know nothing of each other.
+A GOP of n frames is 1 + ⌈(n − 1) / 4⌉ latent frames: the first frame alone, then four at a time, the last
+step filled up by repeating the last frame. GOPs know nothing of each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import google_crc32c
 import numpy as np
 import torch
 from torch import Tensor
 
-from nvcodec.bitstream import BitDecoder, encode_groups
+from nvcodec.bitstream import BitDecoder, BitstreamError, crc32c, encode_groups
 from nvcodec.errors import NvcodecError
 from nvcodec.prior.coding import LatentCoder, dimension_groups
 from nvcodec.tokenizer.conditioning import conditions
-from nvcodec.tokenizer.quantize import QUALITY_MAX, quantize, step_size
-from nvcodec.tokenizer.tiny import STEP_FRAMES
+from nvcodec.tokenizer.motion import MOTION_DIMS, STEP_FRAMES
+from nvcodec.tokenizer.motion_search import search_motion
+from nvcodec.tokenizer.quantize import LAGRANGIAN, LEVEL_PLANES, QUALITY_MAX, quantize, step_size
+from nvcodec.tokenizer.tiny import PATCH, DecoderState, Prediction
 from nvcodec.weights import Model
 
 FIRST_BOOST = 6  # the first latent frame, which all others lean on, is this many qualities finer
@@ -35,66 +36,93 @@ class CodedGop:
     payload: bytes
 
 
-def latent_frames(frames: int) -> int:
-    """Latent frames of a GOP of `frames` frames."""
-    return 1 + -(-(frames - 1) // STEP_FRAMES)
-
-
 def quality_of(quality: int, index: int) -> int:
-    """The quality latent frame `index` of a GOP is coded at: the first one finer; 0 stays the token reading."""
+    """The quality latent frame `index` of a GOP is coded at: the first one finer; 0 stays tokens."""
     return min(QUALITY_MAX, quality + FIRST_BOOST) if quality and index == 0 else quality
 
 
+class _Decoded:
+    """What the decoder knows of a GOP, and so the encoder too: the closed loop, a latent frame at a time."""
+
+    def __init__(self, model: Model, quality: int, dropped: int = 0) -> None:
+        self.model, self.dropped = model, dropped
+        self.quality, self.index = quality, -1
+        self.state: DecoderState | None = None
+        self._turn()
+
+    def _turn(self) -> None:
+        """To the next latent frame: its quality and conditions."""
+        self.index += 1
+        self.own = quality_of(self.quality, self.index) if self.index < 2 else self.own
+        self.condition = conditions(self.own, first=self.index == 0)[None].to(self.model.device)
+
+    def predict(self, motion: Tensor) -> Prediction | None:
+        """What is known of the next frames, moved by levels `[1, h, w, 4]`; None at the start."""
+        return None if self.state is None else self.model.tokenizer.predict(self.state, motion)
+
+    def add(self, level: Tensor, prediction: Prediction | None) -> Tensor:
+        """Frames `[1, 6, T, H/2, W/2]` of the next latent frame's levels `[1, h, w, D]`."""
+        tokenizer = self.model.tokenizer
+        if self.own:
+            latent = tokenizer.dequantize(level, step_size(self.own), self.condition, self.dropped)
+        else:
+            latent = tokenizer.token_latent(level[..., : self.model.token_dims], first=self.index == 0)
+        frames, self.state = tokenizer.synthesise(latent, prediction, self.condition)
+        self._turn()
+        return frames
+
+
 @torch.inference_mode()
-def analyse(model: Model, frames: Tensor, quality: int) -> Tensor:
-    """Levels `[T', h·w, D]` int32 of `frames` [6, n, H/2, W/2], coded in closed loop at `quality` (0: tokens)."""
-    tokenizer = model.tokenizer
-    fill = latent_frames(frames.shape[1]) * STEP_FRAMES - (STEP_FRAMES - 1) - frames.shape[1]
-    frames = torch.cat([frames, frames[:, -1:].expand(-1, fill, -1, -1)], dim=1)[None]
-    state, levels = None, []
-    for index, start in enumerate([0, *range(1, frames.shape[2], STEP_FRAMES)]):
-        part = frames[:, :, start : start + (STEP_FRAMES if index else 1)]
-        own = quality_of(quality, index)
-        condition = conditions(own, first=index == 0)[None].to(frames.device)
-        latent = tokenizer.analyse(part, state, condition)
-        if own:
-            level = quantize(latent, step_size(own))
+def analyse(model: Model, steps: Iterable[Tensor], quality: int) -> Iterator[Tensor]:
+    """Levels `[h·w, MOTION_DIMS + D]` int16 of each step of a GOP, in closed loop at `quality` (0: tokens).
+
+    `steps`: frames `[6, T, H/2, W/2]` in float32, T = 1 for the first and up to 4 for the others. A step is
+    asked for when its levels are.
+    """
+    decoded, before = _Decoded(model, quality), None  # before: the last step's motion, levels and prediction
+    for step in steps:
+        if before is not None:
+            decoded.add(*before[1:])  # the last step's is never needed
+        index = decoded.index
+        fill = (STEP_FRAMES if index else 1) - step.shape[1]
+        frames = torch.cat([step, step[:, -1:].expand(-1, fill, -1, -1)], dim=1)[None].to(model.device)
+        motion = frames.new_zeros(1, *(side // PATCH for side in frames.shape[-2:]), MOTION_DIMS)
+        if decoded.own and decoded.state is not None:
+            cost = LAGRANGIAN * step_size(decoded.own) ** 2
+            motion = search_motion(frames, decoded.state.last, before and before[0], cost)
+        prediction = decoded.predict(motion)
+        latent = model.tokenizer.analyse(frames, prediction, decoded.condition)
+        if not torch.isfinite(latent).all():
+            raise NvcodecError(
+                f"the model {model.name} computes what is no number on the device {model.device}"
+            )
+        if decoded.own:
+            level = quantize(latent, step_size(decoded.own))
         else:
             signs = torch.where(latent[..., : model.token_dims] >= 0, 1.0, -1.0)
             level = torch.nn.functional.pad(signs, (0, latent.shape[-1] - model.token_dims))
-        levels.append(level[0].flatten(0, 1).to("cpu", torch.int32))
-        if start + STEP_FRAMES <= frames.shape[2] - 1 or index == 0:
-            _, state = tokenizer.synthesise(_dequantize(model, level, own, index, condition), state, condition)
-    return torch.stack(levels)
+        before = (motion, level, prediction)
+        yield torch.cat([motion, level], dim=-1)[0].flatten(0, 1).to("cpu", torch.int16)
 
 
 @torch.inference_mode()
-def synthesise(model: Model, levels: Tensor, size: tuple[int, int], frames: int, quality: int, dropped: int = 0) -> Iterator[Tensor]:
-    """Frames `[6, T, H/2, W/2]`, a latent frame's at a time, of levels `[T', h·w, D]`; `size` (h, w); mirror of `analyse`.
+def synthesise(
+    model: Model, levels: Iterable[Tensor], size: tuple[int, int], quality: int, dropped: int = 0
+) -> Iterator[Tensor]:
+    """Frames `[6, T, H/2, W/2]` of each step's levels `[h·w, MOTION_DIMS + D]`; mirror of `analyse`.
 
-    With `dropped` > 0 that many least significant magnitude planes are taken as missing.
+    `size` (h, w); T = 1, then 4, those repeated to fill the last step among them. With `dropped` > 0 so
+    many least significant magnitude planes are taken as missing.
     """
-    state, left = None, frames
-    device = next(model.tokenizer.parameters()).device
-    for index, level in enumerate(levels):
-        own = quality_of(quality, index)
-        condition = conditions(own, first=index == 0)[None].to(device)
-        grid = level.to(device, torch.float32).reshape(1, *size, -1)
-        decoded, state = model.tokenizer.synthesise(
-            _dequantize(model, grid, own, index, condition, dropped), state, condition
-        )
-        yield decoded[0, :, :left]
-        left -= decoded.shape[2]
+    decoded = _Decoded(model, quality, dropped)
+    for level in levels:
+        grid = level.to(model.device, torch.float32).reshape(1, *size, -1)
+        motion, latent = grid.tensor_split([MOTION_DIMS], dim=-1)
+        yield decoded.add(latent, decoded.predict(motion))[0]
 
 
-def _dequantize(model: Model, level: Tensor, quality: int, index: int, condition: Tensor, dropped: int = 0) -> Tensor:
-    if quality == 0:
-        return model.tokenizer.token_latent(level[..., : model.token_dims], first=index == 0)
-    return model.tokenizer.dequantize(level, step_size(quality), condition, dropped)
-
-
-class _Recorder:
-    """The encoder's port: notes bits and probabilities, for the ANS coder is a stack and wants the last first."""
+class PlaneWriter:
+    """The encoder's port: notes bits and probabilities, for ANS is a stack and wants the last first."""
 
     def __init__(self) -> None:
         self.groups: list[tuple[np.ndarray, np.ndarray]] = []
@@ -103,13 +131,15 @@ class _Recorder:
         """Nothing depends on where the bits belong."""
 
     def __call__(self, p: Tensor, bits: Tensor | None, plane: str, where: Tensor) -> Tensor:
-        assert bits is not None
+        """Note `bits` [n] bool with `p` [n] int32, in 1/2¹⁶."""
+        if bits is None:
+            raise ValueError("there are no bits to write")
         self.groups.append((bits.numpy().astype(np.uint8), p.numpy().astype(np.uint16)))
         return bits
 
 
-class _Reader:
-    """The decoder's port."""
+class PlaneReader:
+    """The decoder's port: takes the bits from a payload."""
 
     def __init__(self, payload: bytes) -> None:
         self.decoder = BitDecoder(payload)
@@ -118,41 +148,58 @@ class _Reader:
         """Nothing depends on where the bits belong."""
 
     def __call__(self, p: Tensor, bits: Tensor | None, plane: str, where: Tensor) -> Tensor:
+        """The next bits [n] bool, for `p` [n] int32, in 1/2¹⁶."""
         return torch.from_numpy(self.decoder.decode(p.numpy().astype(np.uint16))).bool()
 
 
+@torch.inference_mode()
 def encode_planes(model: Model, levels: Tensor, size: tuple[int, int], quality: int) -> CodedGop:
-    """Code levels `[T', h·w, D]`, and decode them again before anybody relies on them."""
+    """Code levels `[T', h·w, D]` int16, and decode them again before anybody relies on them."""
     counts = plane_counts(levels, model.token_dims) if quality else b""
     coder = LatentCoder(model.prior, model.tables, *size, counts)
-    port = _Recorder()
+    port = PlaneWriter()
     for index, level in enumerate(levels):
-        coder.code(port, quality_of(quality, index), level)
+        coder.code(port, quality_of(quality, index), level.int())
     coded = CodedGop(quality, counts, planes_checksum(levels), encode_groups(port.groups))
+    del port
     if not torch.equal(decode_planes(model, coded, size, len(levels)), levels):
-        raise NvcodecError("the coded planes do not decode to themselves on this machine; nothing was written")
+        raise NvcodecError("the coded planes do not decode to themselves on this machine")
     return coded
 
 
-def decode_planes(model: Model, gop: CodedGop, size: tuple[int, int], latents: int) -> Tensor:
-    """Levels `[T', h·w, D]` int32 of a coded GOP; NvcodecError when they are not what the encoder had."""
+@torch.inference_mode()
+def decode_planes(
+    model: Model, gop: CodedGop, size: tuple[int, int], latents: int, reader: PlaneReader | None = None
+) -> Tensor:
+    """Levels `[T', h·w, D]` int16 of a coded GOP; mirror of `encode_planes`. `reader` may listen to the bits.
+
+    NvcodecError when they are not what the encoder had, BitstreamError for what no encoder writes.
+    """
+    groups = len(dimension_groups(model.prior.config.latent_dims, model.token_dims)) if gop.quality else 0
+    if (
+        gop.quality > QUALITY_MAX
+        or len(gop.plane_counts) != groups
+        or max(gop.plane_counts, default=0) > LEVEL_PLANES
+    ):
+        raise BitstreamError(
+            f"quality {gop.quality} with planes {list(gop.plane_counts)}, which no encoder writes"
+        )
     coder = LatentCoder(model.prior, model.tables, *size, gop.plane_counts)
-    port = _Reader(gop.payload)
-    levels = torch.stack([coder.code(port, quality_of(gop.quality, index), None) for index in range(latents)])
+    port = reader or PlaneReader(gop.payload)
+    levels = torch.stack(
+        [coder.code(port, quality_of(gop.quality, index), None).to(torch.int16) for index in range(latents)]
+    )
     if planes_checksum(levels) != gop.planes_crc:
-        raise NvcodecError("the planes decoded differ from those encoded (their checksum does not match)")
+        raise NvcodecError("the planes decoded are not those encoded (their checksum does not match)")
     return levels
 
 
 def plane_counts(levels: Tensor, token_dims: int) -> bytes:
     """Magnitude planes each dimension group of a GOP needs."""
-    groups = dimension_groups(levels.shape[-1], token_dims)
+    groups = dimension_groups(levels.shape[-1] - MOTION_DIMS, token_dims)
     return bytes(int(levels[..., group].abs().max()).bit_length() for group in groups)
 
 
 def planes_checksum(levels: Tensor) -> int:
     """CRC-32C of the levels as little-endian int16, in the order latent frame, row, column, dimension."""
-    return google_crc32c.value(levels.to(torch.int16).contiguous().numpy().astype("<i2").tobytes())
-
-
-ProgressCallback = Callable[[int], None]
+    return crc32c(levels.to(torch.int16).contiguous().numpy().astype("<i2", copy=False).tobytes())

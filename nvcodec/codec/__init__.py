@@ -1,0 +1,25 @@
+"""The whole way: `encode` makes a `.mgv` file of a video, `decode` a video of a `.mgv` file.
+
+`encode.py` and `decode.py` are mirror images, and so are the two halves of every file they share: `gop.py`
+(frames, levels, bits), `headers.py` (media's words and the file's), `parts.py` (packets with the GOP they
+belong beside). `inspect` reads the planes without the pixels and says where the bits went.
+"""
+
+from .decode import decode
+from .encode import encode
+from .inspect import inspect
+from .options import DecodeOptions, EncodeOptions
+from .reports import DecodeReport, EncodeReport, PlaneReport, Progress, Watcher
+
+__all__ = [
+    "DecodeOptions",
+    "DecodeReport",
+    "EncodeOptions",
+    "EncodeReport",
+    "PlaneReport",
+    "Progress",
+    "Watcher",
+    "decode",
+    "encode",
+    "inspect",
+]

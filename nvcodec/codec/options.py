@@ -1,0 +1,37 @@
+"""What `encode` and `decode` can be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How a video is coded.
+
+    `quality` 1…100, the higher the better. `gop`: frames of a group that decodes by itself, 1 + 4k; None
+    takes 97, or fewer where pictures are so large that their levels would not fit the memory (`gop_size.py`).
+    `tokens` codes the token's sign planes alone. `threads` 0: as PyTorch and FFmpeg choose. `start_s`,
+    `duration_s` in seconds, `scale` and `audio` as in `MediaReader`.
+    """
+
+    quality: int = 50
+    gop: int | None = None
+    tokens: bool = False
+    model: str = "tiny"
+    device: str = "cpu"
+    threads: int = 0
+    start_s: float = 0.0
+    duration_s: float | None = None
+    scale: str | None = None
+    audio: bool = True
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """How a video is decoded. `lossless` keeps every decoded bit; the others as in `EncodeOptions`."""
+
+    lossless: bool = False
+    device: str = "cpu"
+    threads: int = 0
+    audio: bool = True

@@ -1,0 +1,73 @@
+"""What `encode`, `decode` and `inspect` have to tell, while they work and afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the work has come: `frames` of `total` (None: not known) in `stage`.
+
+    `bytes` of coded pictures have been written or read for the first `pixels` pixels; both 0 where unknown.
+    """
+
+    stage: str
+    frames: int
+    total: int | None
+    pixels: int = 0
+    bytes: int = 0
+
+
+Watcher = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class EncodeReport:
+    """A file as it was written.
+
+    `bytes` is the whole file, `video_bytes` the entropy-coded pictures and `track_bytes` the packets of sound
+    and subtitles; `bits_per_pixel` counts everything but these packets. `seconds` is the time it took.
+    """
+
+    width: int
+    height: int
+    frames: int
+    gops: int
+    duration_s: float
+    bytes: int
+    video_bytes: int
+    track_bytes: int
+    bits_per_pixel: float
+    model: str
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DecodeReport:
+    """A video as it was decoded. `seconds` is the time it took."""
+
+    width: int
+    height: int
+    frames: int
+    gops: int
+    duration_s: float
+    model: str
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneReport:
+    """Where the bits of a file's pictures went: −log₂ of the probability each bit was coded with, summed.
+
+    `bits_by_plane`: motion, then significance from the most significant plane down, then sign, then
+    refinement; `heat` [h, w] float64: bits of every position of the grid, over all latent frames.
+    """
+
+    bits_by_plane: dict[str, float]
+    heat: np.ndarray

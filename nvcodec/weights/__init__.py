@@ -1,0 +1,45 @@
+"""Trained weights: which there are, and how they become networks.
+
+`installed` reads cards and headers alone and answers at once; `load` and `load_by_id` bring PyTorch.
+Models lie beside this file, and in the folder that the environment variable NVCODEC_WEIGHTS names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .catalogue import FOLDER_VARIABLE, InstalledModel, installed
+
+if TYPE_CHECKING:
+    from .loading import load, load_by_id
+    from .model import PROFILE, Model
+    from .store import export
+
+__all__ = [
+    "FOLDER_VARIABLE",
+    "PROFILE",
+    "InstalledModel",
+    "Model",
+    "export",
+    "installed",
+    "load",
+    "load_by_id",
+]
+
+_HOMES = {
+    "load": "loading",
+    "load_by_id": "loading",
+    "Model": "model",
+    "PROFILE": "model",
+    "export": "store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,97 @@
+"""Which models there are: from their cards and the headers of their files, without PyTorch.
+
+A model `name` is two files, `name.safetensors` and its card, `name.json`, which holds the first one's
+SHA-256.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nvcodec.errors import NvcodecError
+
+FOLDER_VARIABLE = "NVCODEC_WEIGHTS"
+SUFFIX, CARD_SUFFIX = ".safetensors", ".json"
+SHA256 = re.compile(r"[0-9a-f]{64}")
+MODEL_ID_HEX = 32  # the half of the hash that .mgv files name a model by
+CARD_BYTES = 1 << 20
+HEADER_BYTES = 4 << 20
+LENGTH_BYTES = 8  # of the header's length, at the start of a safetensors file
+NETWORKS = ("tokenizer.", "prior.")  # what the names of parameters begin with
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """A model that can be loaded. `parameters` counts trained numbers; `card` says where they come from."""
+
+    name: str
+    sha256: str
+    path: Path
+    bytes: int
+    parameters: int
+    card: dict[str, Any]
+
+    @property
+    def model_id(self) -> bytes:
+        """What a `.mgv` file calls the model: the first 16 bytes of its hash."""
+        return bytes.fromhex(self.sha256[:MODEL_ID_HEX])
+
+
+def folders() -> list[Path]:
+    """Where models are looked for; the first that has a name counts."""
+    own = os.environ.get(FOLDER_VARIABLE)
+    return ([Path(own)] if own else []) + [Path(__file__).parent]
+
+
+def installed() -> list[InstalledModel]:
+    """All models, by name. NvcodecError for one whose card or header cannot be read."""
+    models: dict[str, InstalledModel] = {}
+    for folder in folders():
+        for path in sorted(folder.glob("*" + SUFFIX)):
+            if path.stem not in models and path.with_suffix(CARD_SUFFIX).is_file():
+                models[path.stem] = describe(path)
+    return [models[name] for name in sorted(models)]
+
+
+def describe(path: Path) -> InstalledModel:
+    """The model in the file `path`, whose card lies beside it."""
+    card = _read_card(path.with_suffix(CARD_SUFFIX))
+    tensors = read_header(path)
+    count = sum(math.prod(t["shape"]) for name, t in tensors.items() if name.startswith(NETWORKS))
+    return InstalledModel(path.stem, card["sha256"], path, path.stat().st_size, count, card)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The JSON header of a safetensors file: tensors by name, and `__metadata__`."""
+    try:
+        with open(path, "rb") as file:
+            size = int.from_bytes(file.read(LENGTH_BYTES), "little")
+            if size > HEADER_BYTES:
+                raise NvcodecError(f"{path} is not a file of weights (its header is too long)")
+            header = json.loads(file.read(size))
+    except OSError as error:
+        raise NvcodecError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise NvcodecError(f"{path} is not a file of weights (its header cannot be read)") from error
+    if not isinstance(header, dict):
+        raise NvcodecError(f"{path} is not a file of weights (its header is no table)")
+    return header
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            card = json.loads(file.read(CARD_BYTES))
+    except OSError as error:
+        raise NvcodecError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise NvcodecError(f"{path} is not a model's card: {error}") from error
+    if not isinstance(card, dict) or not SHA256.fullmatch(str(card.get("sha256"))):
+        raise NvcodecError(f"{path} is not a model's card: it has no sha256")
+    return card
