@@ -21,7 +21,10 @@ def padded_size(width: int, height: int) -> tuple[int, int]:
 
 
 def from_planes(y: np.ndarray, u: np.ndarray, v: np.ndarray, bit_depth: int) -> Tensor:
-    """4:2:0 planes `y` [H, W], `u`, `v` [⌈H/2⌉, ⌈W/2⌉] of any size to `[6, H'/2, W'/2]`, edges repeated to whole positions."""
+    """4:2:0 planes `y` [H, W], `u`, `v` [⌈H/2⌉, ⌈W/2⌉] of any size to `[6, H'/2, W'/2]`.
+
+    H' and W' are H and W rounded up to whole positions; edges are repeated to fill them.
+    """
     scale = 1 / (255 << (bit_depth - 8))
     width, height = padded_size(y.shape[1], y.shape[0])
     luma = _extend(y, width, height) * scale
@@ -35,8 +38,10 @@ def _extend(plane: np.ndarray, width: int, height: int) -> Tensor:
     return F.pad(x[None, None], (0, columns, 0, rows), mode="replicate")[0, 0] if rows or columns else x
 
 
-def to_planes(frames: Tensor, width: int, height: int, bit_depth: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Frames `[6, T, H'/2, W'/2]` to T triples of planes (y, u, v), cropped, rounded and clipped; the inverse of the above."""
+def to_planes(
+    frames: Tensor, width: int, height: int, bit_depth: int
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Frames `[6, T, H'/2, W'/2]` to T triples of planes (y, u, v), cropped and rounded; mirror of `from_planes`."""
     scale, dtype = 255 << (bit_depth - 8), np.uint8 if bit_depth == 8 else np.uint16
     top = (1 << bit_depth) - 1
     luma = F.pixel_shuffle(frames[:4].transpose(0, 1) + 0.5, 2)[:, 0, :height, :width]  # [T, H, W]

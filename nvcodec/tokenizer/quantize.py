@@ -15,6 +15,7 @@ QUALITY_MIN, QUALITY_MAX = 1, 100
 COARSEST_STEP = 1.6
 QUALITIES_PER_OCTAVE = 18
 DEAD_ZONE = 0.6  # τ: |z| below τΔ is insignificant; above 0.5 because a zero is cheaper than what it loses
+LAGRANGIAN = 0.18  # λ / Δ²: what a bit may cost in squared error, measured best at low rates
 LEVEL_PLANES = 8
 LEVEL_MAX = 2**LEVEL_PLANES - 1
 

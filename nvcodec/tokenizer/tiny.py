@@ -1,10 +1,10 @@
 """`tiny`: the tokenizer that is shipped, a causal network at 1/8 resolution that runs in real time on a CPU.
 
-One step codes one latent frame: the first frame of a GOP alone, then four frames at a time. Both halves
-of the network see what the decoder already knows, the last decoded frame and the decoder's features, so
-a step codes only what is new; a picture that stands still needs no significant coefficient at all.
-A linear transform (at the start of training the PCA of the patches) carries the picture, and convolutions
-beside it, zero at the start, add what a linear transform cannot do.
+One step codes one latent frame: the first frame of a GOP alone, then four frames at a time. What the decoder
+already knows, its last frame moved by the motion dimensions and its features, is the prediction that both halves
+of the network start from, so a step codes only what is new; a picture that stands still or merely moves needs no
+significant coefficient at all. A linear transform (at the start of training the PCA of the patches) carries what
+the prediction misses, and convolutions beside it, zero at the start, add what a linear transform cannot do.
 
 Shapes: B batch, h × w positions of 8 × 8 pixels, D latent dimensions, C features; channels last.
 """
@@ -12,18 +12,19 @@ Shapes: B batch, h × w positions of 8 × 8 pixels, D latent dimensions, C featu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nvcodec.tokenizer.conditioning import CONDITIONS, HAT_SCALE
+from nvcodec.tokenizer.motion import STEP_FRAMES, carry, predict
 from nvcodec.tokenizer.quantize import keep_planes
 
 PHASES = 6  # channels of a frame: four luma phases, U and V
 PATCH = 4  # side of a patch on the half-resolution grid: 8 luma pixels
 FRAME_DIMS = PHASES * PATCH * PATCH
-STEP_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class TinyConfig:
 
     latent_dims: int = 64
     token_dims: int = 18
-    width: int = 192
+    width: int = 256
     encoder_blocks: int = 2
     decoder_blocks: int = 4
     expansion: int = 2
@@ -42,8 +43,16 @@ class TinyConfig:
 class DecoderState:
     """What the decoder carries from one latent frame to the next."""
 
-    last: Tensor  # [B, h, w, FRAME_DIMS] patches of the last decoded frame
+    last: Tensor  # [B, 6, 4h, 4w] float32, the last decoded frame
     hidden: Tensor  # [B, h, w, C] its features
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the decoder knows of the next four frames before their latent."""
+
+    patches: Tensor  # [B, h, w, 4·FRAME_DIMS] the last frame, moved
+    hidden: Tensor  # [B, h, w, C] its features, moved
 
 
 def patchify(frames: Tensor) -> Tensor:
@@ -76,7 +85,10 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
         """`x` [B, h, w, C], `conditions` [B, 1, 1, CONDITIONS] in 0…1."""
-        y = self.depthwise(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        with torch.autocast(
+            x.device.type, enabled=False
+        ):  # bfloat16's backward pass is slow for depthwise ones
+            y = self.depthwise(x.to(self.depthwise.weight.dtype).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         scale, shift = self.modulation(conditions).chunk(2, dim=-1)
         y = torch.addcmul(shift, y, 1 + scale)
         return x + self.down(F.leaky_relu(self.up(y), 0.1))
@@ -110,8 +122,19 @@ class _Synthesis(nn.Module):
         self.token_scale = nn.Parameter(torch.full((config.token_dims,), 0.3))
 
 
+def _precise(layer: nn.Linear, x: Tensor) -> Tensor:
+    """The layer in float32 whatever the precision around it: the linear path carries the picture itself."""
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.float())
+
+
+def _bounded(frame: Tensor) -> Tensor:
+    """A frame `[B, 6, 4h, 4w]` within what samples can be, so that no error grows from step to step for ever."""
+    return torch.cat([frame[:, :4].clamp(-0.5, 0.5), frame[:, 4:].clamp(-1.0, 1.0)], dim=1)
+
+
 class TinyTokenizer(nn.Module):
-    """The closed-loop causal tokenizer. `analyse` and `synthesise` are called in turn, a latent frame each."""
+    """The closed-loop causal tokenizer: `predict`, `analyse` and `synthesise` in turn, a latent frame each."""
 
     def __init__(self, config: TinyConfig = TinyConfig()) -> None:
         super().__init__()
@@ -121,30 +144,44 @@ class TinyTokenizer(nn.Module):
         self.next_analysis = _Analysis(STEP_FRAMES * FRAME_DIMS, config)
         self.first_synthesis = _Synthesis(FRAME_DIMS, config)
         self.next_synthesis = _Synthesis(STEP_FRAMES * FRAME_DIMS, config)
-        self.encoder_context = nn.Linear(FRAME_DIMS + width, width)
-        self.decoder_context = nn.Linear(FRAME_DIMS + width, width)
+        self.encoder_context = nn.Linear(STEP_FRAMES * FRAME_DIMS + width, width)
+        self.decoder_context = nn.Linear(STEP_FRAMES * FRAME_DIMS + width, width)
         self.encoder = nn.ModuleList(ConvBlock(width, config.expansion) for _ in range(config.encoder_blocks))
         self.decoder = nn.ModuleList(ConvBlock(width, config.expansion) for _ in range(config.decoder_blocks))
-        self.shrink = _zero_linear(CONDITIONS, config.latent_dims)  # how far inside its cell a level is rebuilt
+        self.shrink = _zero_linear(
+            CONDITIONS, config.latent_dims
+        )  # how far inside its cell a level is rebuilt
 
-    def analyse(self, frames: Tensor, state: DecoderState | None, conditions: Tensor) -> Tensor:
-        """The latent `[B, h, w, D]` of the next frames.
+    def speed_up(self, dtype: torch.dtype = torch.bfloat16) -> Self:
+        """Convert what is heavy and forgiving to `dtype`, for inference; the linear transforms stay float32."""
+        for part in (self.first_analysis, self.next_analysis, self.first_synthesis, self.next_synthesis):
+            part.embed.to(dtype)
+            part.correct.to(dtype)
+        for part in (self.encoder_context, self.decoder_context, self.encoder, self.decoder):
+            part.to(dtype)
+        return self
 
-        `frames` [B, 6, T, 4h, 4w] with T = 1 when `state` is None (a GOP starts) and T = 4 afterwards;
+    def predict(self, state: DecoderState, motion: Tensor) -> Prediction:
+        """What the state shows of the next four frames, moved by motion levels `[B, h, w, 4]`."""
+        return Prediction(patchify(predict(state.last, motion)), carry(state.hidden, motion))
+
+    def analyse(self, frames: Tensor, prediction: Prediction | None, conditions: Tensor) -> Tensor:
+        """The latent `[B, h, w, D]` float32 of the next frames.
+
+        `frames` [B, 6, T, 4h, 4w] with T = 1 when `prediction` is None (a GOP starts) and T = 4 afterwards;
         `conditions` [B, CONDITIONS] as `conditioning.conditions` gives them.
         """
-        c = conditions[:, None, None, :] / HAT_SCALE
         patches = patchify(frames)
-        if state is None:
-            part, context = self.first_analysis, 0.0
+        if prediction is None:
+            part = self.first_analysis
         else:
             part = self.next_analysis
-            patches = patches - state.last.repeat(1, 1, 1, STEP_FRAMES)
-            context = self.encoder_context(torch.cat([state.last, state.hidden], dim=-1))
-        x = part.embed(patches) + context
-        for block in self.encoder:
-            x = block(x, c)
-        return part.transform(patches) + part.correct(x)
+            patches = patches - prediction.patches
+        x = part.embed(patches.to(part.embed.weight.dtype))
+        if prediction is not None:
+            x = x + self._context(self.encoder_context, prediction)
+        x = self._run(self.encoder, x, conditions)
+        return _precise(part.transform, patches) + part.correct(x)
 
     def dequantize(self, level: Tensor, step: Tensor | float, conditions: Tensor, dropped: int = 0) -> Tensor:
         """Levels `[B, h, w, D]` at step Δ to latent values, a little inside their cells where that is likelier."""
@@ -162,27 +199,38 @@ class TinyTokenizer(nn.Module):
         return (self.first_synthesis if first else self.next_synthesis).token_scale
 
     def synthesise(
-        self, latent: Tensor, state: DecoderState | None, conditions: Tensor
+        self, latent: Tensor, prediction: Prediction | None, conditions: Tensor
     ) -> tuple[Tensor, DecoderState]:
         """Frames `[B, 6, T, 4h, 4w]` of a dequantized latent `[B, h, w, D]`, and the state to carry on with."""
-        c = conditions[:, None, None, :] / HAT_SCALE
-        if state is None:
-            part, base, context = self.first_synthesis, 0.0, 0.0
-        else:
-            part = self.next_synthesis
-            base = state.last.repeat(1, 1, 1, STEP_FRAMES)
-            context = self.decoder_context(torch.cat([state.last, state.hidden], dim=-1))
-        x = part.embed(latent) + context
-        for block in self.decoder:
-            x = block(x, c)
+        part = self.first_synthesis if prediction is None else self.next_synthesis
+        x = part.embed(latent.to(part.embed.weight.dtype))
+        if prediction is not None:
+            x = x + self._context(self.decoder_context, prediction)
+        x = self._run(self.decoder, x, conditions)
         x = F.rms_norm(x, x.shape[-1:])
-        patches = base + part.transform(latent) + part.correct(x)
-        return unpatchify(patches), DecoderState(last=patches[..., -FRAME_DIMS:], hidden=x)
+        patches = _precise(part.transform, latent) + part.correct(x)
+        if prediction is not None:
+            patches = prediction.patches + patches
+        frames = unpatchify(patches)
+        return frames, DecoderState(last=_bounded(frames[:, :, -1]), hidden=x)
+
+    def _context(self, layer: nn.Linear, prediction: Prediction) -> Tensor:
+        dtype = layer.weight.dtype
+        return layer(torch.cat([prediction.patches.to(dtype), prediction.hidden.to(dtype)], dim=-1))
+
+    def _run(self, blocks: nn.ModuleList, x: Tensor, conditions: Tensor) -> Tensor:
+        c = (conditions[:, None, None, :] / HAT_SCALE).to(x.dtype)
+        for block in blocks:
+            x = block(x, c)
+        return x
 
     @torch.no_grad()
     def start_from_pca(self, first: Tensor, following: Tensor) -> None:
         """Set the linear transforms to the PCA of patches `[N, 96]` and of differences `[N, 384]`."""
-        pairs = ((self.first_analysis, self.first_synthesis, first), (self.next_analysis, self.next_synthesis, following))
+        pairs = (
+            (self.first_analysis, self.first_synthesis, first),
+            (self.next_analysis, self.next_synthesis, following),
+        )
         for analysis, synthesis, samples in pairs:
             _, vectors = torch.linalg.eigh(samples.T @ samples)
             basis = vectors.flip(1)[:, : self.config.latent_dims]

@@ -29,7 +29,7 @@ MIN_SIDE = 128
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What a sample looks like. Sizes in luma pixels, a multiple of 8; frames 1 + 4k."""
+    """What a sample looks like. Sizes in luma pixels, a multiple of 8; frames of an optimizer step, 1 + 4k."""
 
     crop: int = 128
     frames: int = 17
@@ -108,31 +108,38 @@ class ClipSampler:
         if not self.videos and not self.stills:
             raise ValueError("no video of enough frames and no still to train on")
 
-    def batch(self, size: int, generator: torch.Generator) -> Tensor:
-        """`[size, 6, frames, crop/2, crop/2]` float clips."""
-        return torch.stack([self._clip(generator) for _ in range(size)])
+    def batch(self, size: int, frames: int, generator: torch.Generator) -> Tensor:
+        """`[size, 6, frames, crop/2, crop/2]` float clips; a video too short goes back and forth."""
+        return torch.stack([self._clip(frames, generator) for _ in range(size)])
 
-    def _clip(self, g: torch.Generator) -> Tensor:
+    def _clip(self, frames: int, g: torch.Generator) -> Tensor:
         still = not self.videos or (self.stills and torch.rand((), generator=g) < self.config.still_share)
-        clip = self._still(g) if still else self._video(g)
+        clip = self._still(frames, g) if still else self._video(frames, g)
         if torch.rand((), generator=g) < 0.5:
             clip = mirror(clip)
         return clip
 
-    def _video(self, g: torch.Generator) -> Tensor:
+    def _video(self, frames: int, g: torch.Generator) -> Tensor:
         video = self.videos[int(torch.multinomial(self.weights, 1, generator=g))]
-        n, side = self.config.frames, self.config.crop // 2
-        strides = min(self.config.max_stride, (len(video) - 1) // (n - 1)) if n > 1 else 1
+        side = self.config.crop // 2
+        strides = min(self.config.max_stride, max(1, (len(video) - 1) // (frames - 1))) if frames > 1 else 1
         stride = _below(strides, g) + 1
-        start = _below(len(video) - (n - 1) * stride, g)
+        start = _below(len(video) - (frames - 1) * stride, g)
         top, left = _below(video.shape[2] - side + 1, g), _below(video.shape[3] - side + 1, g)
-        part = video[start : start + (n - 1) * stride + 1 : stride, :, top : top + side, left : left + side]
-        clip = to_frames(torch.from_numpy(np.ascontiguousarray(part.transpose(1, 0, 2, 3))))
+        times = _back_and_forth(start + stride * np.arange(frames), len(video))
+        part = np.stack([video[t, :, top : top + side, left : left + side] for t in times], axis=1)
+        clip = to_frames(torch.from_numpy(part))
         return clip.flip(1) if torch.rand((), generator=g) < 0.3 else clip
 
-    def _still(self, g: torch.Generator) -> Tensor:
+    def _still(self, frames: int, g: torch.Generator) -> Tensor:
         still = self.stills[_below(len(self.stills), g)][0]
-        return camera_motion(torch.from_numpy(np.array(still)), self.config.frames, self.config.crop, g)
+        return camera_motion(torch.from_numpy(np.array(still)), frames, self.config.crop, g)
+
+
+def _back_and_forth(times: np.ndarray, length: int) -> np.ndarray:
+    """Times past the end of a clip of `length` frames, turned back into it."""
+    period = max(1, 2 * (length - 1))
+    return (length - 1) - np.abs((times % period) - (length - 1))
 
 
 def _below(n: int, g: torch.Generator) -> int:
@@ -155,19 +162,28 @@ def camera_motion(packed: Tensor, frames: int, crop: int, g: torch.Generator) ->
     size = torch.tensor([half[1] * 2.0, half[0] * 2.0])
     u = torch.rand(6, generator=g)
     pace = 0.0 if u[0] < 0.15 else float(6 * u[0] ** 2)  # pixels a frame
-    angle, zoom, roll = 2 * torch.pi * u[1], (u[2] - 0.5) * 0.02 * (u[0] > 0.3), (u[3] - 0.5) * 0.02 * (u[0] > 0.3)
+    angle, zoom, roll = (
+        2 * torch.pi * u[1],
+        (u[2] - 0.5) * 0.02 * (u[0] > 0.3),
+        (u[3] - 0.5) * 0.02 * (u[0] > 0.3),
+    )
     velocity = pace * torch.stack([torch.cos(angle), torch.sin(angle)])
     t = torch.arange(frames) - (frames - 1) / 2
     margin = crop / 2 + 1
     centre = margin + torch.rand(2, generator=g) * (size - 2 * margin).clamp_min(0)
     scale, turn = torch.exp(zoom * t), roll * t
-    matrix = torch.stack([torch.cos(turn), -torch.sin(turn), torch.sin(turn), torch.cos(turn)], -1).reshape(-1, 2, 2)
+    matrix = torch.stack([torch.cos(turn), -torch.sin(turn), torch.sin(turn), torch.cos(turn)], -1).reshape(
+        -1, 2, 2
+    )
     matrix = matrix * scale[:, None, None]
     grids = []
     for side, pitch in ((crop, 1.0), (crop // 2, 2.0)):
         axis = (torch.arange(side) + 0.5) * pitch - crop / 2
         y, x = torch.meshgrid(axis, axis, indexing="ij")
-        points = torch.stack([x, y], -1).reshape(-1, 2) @ matrix.transpose(1, 2) + (centre + t[:, None] * velocity)[:, None]
+        points = (
+            torch.stack([x, y], -1).reshape(-1, 2) @ matrix.transpose(1, 2)
+            + (centre + t[:, None] * velocity)[:, None]
+        )
         grids.append((2 * points / size - 1).reshape(frames, side, side, 2))
     kwargs = {"mode": "bilinear", "padding_mode": "reflection", "align_corners": False}
     y = F.grid_sample(luma.expand(frames, -1, -1, -1), grids[0], **kwargs)

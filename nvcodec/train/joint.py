@@ -1,8 +1,9 @@
 """Joint training of tokenizer and coding prior on D + λ·R over the whole range of Δ.
 
-`python -m nvcodec.train joint --data DIR… --run DIR` (see `__main__.py`). D is the squared error of the six
-channels (about that of RGB), R the prior's bits, λ = 0.18 Δ². Every latent frame's loss is divided by Δ, so
-that no quality drowns the others. A share of the steps trains the token reading: the 18 signs alone.
+D is the squared error of the six channels (about that of RGB), R the prior's bits, λ = 0.18 Δ². Every latent
+frame's loss is divided by Δ, so that no quality drowns the others. A share of the steps trains the token reading:
+the 18 signs alone. A clip may go on over several optimizer steps, each carrying on from the last decoded frame
+of the one before (`Carry`), so that the closed loop is trained over as many latent frames as it will run.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from torch import Tensor
 
 from nvcodec.prior.distribution import level_bits, sign_bits
 from nvcodec.prior.schedule import position_groups
-from nvcodec.prior.transformer import Parameters, Prior
+from nvcodec.prior.transformer import Prior
 from nvcodec.tokenizer.conditioning import conditions
-from nvcodec.tokenizer.quantize import quantize, step_size
-from nvcodec.tokenizer.tiny import STEP_FRAMES, TinyTokenizer
+from nvcodec.tokenizer.motion import MOTION_DIMS, STEP_FRAMES
+from nvcodec.tokenizer.motion_search import search_motion
+from nvcodec.tokenizer.quantize import LAGRANGIAN, quantize, step_size
+from nvcodec.tokenizer.tiny import DecoderState, TinyTokenizer
 
-LAGRANGIAN = 0.18  # λ / Δ², measured best at low rates
-POSITION_PIXELS = 64
+TOKEN_STEP = 1.6  # the Δ that the token reading's loss is weighed as if it had
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class LossConfig:
     token_share: float = 0.08
     dropped_planes_share: float = 0.05
     missing_area_share: float = 0.05
+    still_share: float = 0.05  # of the steps have no motion to go by
     commitment: float = 0.05
 
 
@@ -45,19 +48,20 @@ class Draw:
     first_quality: int
     dropped: int
     missing: bool
+    still: bool
 
 
 def draw(config: LossConfig, generator: torch.Generator) -> Draw:
     """Choose quality and damage."""
-    u = torch.rand(5, generator=generator).tolist()
+    u = torch.rand(6, generator=generator).tolist()
     if u[0] < config.token_share:
-        return Draw(0, 0, 0, u[4] < config.missing_area_share)
+        return Draw(0, 0, 0, u[4] < config.missing_area_share, True)
     middle = (config.quality_low + config.quality_high) // 2
     low, high = (config.quality_low, middle) if u[1] < config.low_share else (middle, config.quality_high)
     quality = int(low + u[2] * (high - low))
     first = min(100, quality + int(u[3] * (config.first_boost + 1)))
     dropped = int(u[4] < config.dropped_planes_share) * (1 + int(u[4] / config.dropped_planes_share * 2))
-    return Draw(quality, first, dropped, u[4] > 1 - config.missing_area_share)
+    return Draw(quality, first, dropped, u[4] > 1 - config.missing_area_share, u[5] < config.still_share)
 
 
 def straight_through(quantized: Tensor, real: Tensor) -> Tensor:
@@ -65,59 +69,110 @@ def straight_through(quantized: Tensor, real: Tensor) -> Tensor:
     return real + (quantized - real).detach()
 
 
+@dataclass(frozen=True)
+class Carry:
+    """Where a clip stands between two optimizer steps; no gradient passes."""
+
+    state: DecoderState
+    memory: Tensor  # [B, h, w, C]
+    level: Tensor  # [B, h, w, D]
+    motion: Tensor  # [B, h, w, 4]
+
+
 @dataclass
 class StepLoss:
-    """Sums over a batch, for the loss and for the log."""
+    """Sums over a batch, for the loss and for the log, and where the clips stand."""
 
     loss: Tensor
     squared_error: Tensor  # of all six channels
     bits: Tensor
     frames: int
+    carry: Carry
 
 
 def clip_loss(
-    tokenizer: TinyTokenizer, prior: Prior, clips: Tensor, choice: Draw, config: LossConfig, generator: torch.Generator
+    tokenizer: TinyTokenizer,
+    prior: Prior,
+    clips: Tensor,
+    choice: Draw,
+    config: LossConfig,
+    generator: torch.Generator,
+    carry: Carry | None = None,
 ) -> StepLoss:
-    """Code `clips` [B, 6, 1 + 4k, H/2, W/2] in closed loop and weigh error and bits."""
+    """Code `clips` [B, 6, T, H/2, W/2] in closed loop and weigh error and bits.
+
+    T = 1 + 4k at the start of clips, 4k where `carry` says how they began.
+    """
     b, _, n, hh, ww = clips.shape
     h, w = hh // 4, ww // 4
-    state, memory, last_level = None, prior.initial_memory(b, h, w), None
-    loss = clips.new_zeros(())
-    error_sum, bit_sum = clips.new_zeros(()), clips.new_zeros(())
-    for start in [0, *range(1, n, STEP_FRAMES)]:
-        first = start == 0
+    loss, error_sum, bit_sum = clips.new_zeros(3).unbind()
+    start = 0
+    while start < n:
+        first = carry is None
         frames = clips[:, :, start : start + (1 if first else STEP_FRAMES)]
+        start += frames.shape[2]
         quality = choice.first_quality if first else choice.quality
+        step = step_size(quality) if quality else TOKEN_STEP
         condition = conditions(quality, first=first).expand(b, -1)
-        z = tokenizer.analyse(frames, state, condition)
+        bits = clips.new_zeros(())
+        prediction, context = None, None
+        motion, memory = clips.new_zeros(b, h, w, MOTION_DIMS), prior.initial_memory(b, h, w)
+        if carry is not None:
+            if quality and not choice.still:
+                before = carry.motion
+                motion = search_motion(frames, carry.state.last.detach(), before, LAGRANGIAN * step**2)
+                bits = motion_bits(prior, motion, before, condition)
+            # signs cannot correct what they got wrong before, so the token reading learns one step at a time
+            state = carry.state if quality else _detached(carry.state)
+            prediction = tokenizer.predict(state, motion)
+            memory = context = prior.context(carry.level, carry.memory, motion, condition)
+        z = tokenizer.analyse(frames, prediction, condition)
         commitment = clips.new_zeros(())
         if quality == 0:
-            step = 0.4
             tokens = z[..., : prior.config.token_dims]
             size = tokenizer.token_scale(first=first)
-            signs = straight_through(torch.where(tokens >= 0, 1.0, -1.0), tokens / size.detach())
+            signs = straight_through(torch.where(tokens >= 0, 1.0, -1.0), (tokens / size.detach()).clamp(-1, 1))
             latent = tokenizer.token_latent(signs, first=first)
             level = torch.nn.functional.pad(signs, (0, z.shape[-1] - signs.shape[-1]))
             commitment = config.commitment * (tokens - (signs * size).detach()).square().sum()
         else:
-            step = step_size(quality)
             level = straight_through(quantize(z, step), z / step)
             latent = tokenizer.dequantize(level, step, condition, 0 if first else choice.dropped)
-        context = None if last_level is None else prior.context(last_level, memory, condition)
-        bits = prior_bits(prior, level, context, condition, tokens=quality == 0)
+        bits = bits + prior_bits(prior, level, context, condition, tokens=quality == 0)
         if choice.missing and not first:
             present = torch.rand(b, h // 2, w // 2, 1, generator=generator) > 0.15
             latent = latent * present.repeat_interleave(2, 1).repeat_interleave(2, 2)
-        decoded, state = tokenizer.synthesise(latent, state, condition)
+        decoded, state = tokenizer.synthesise(latent, prediction, condition)
         error = (decoded - frames).square().sum()
         loss = loss + (error / step**2 + LAGRANGIAN * bits + commitment / step**2) * step
         error_sum, bit_sum = error_sum + error.detach(), bit_sum + bits.detach()
-        memory = memory if context is None else context
-        last_level = level.detach()
-    return StepLoss(loss / (b * h * w), error_sum, bit_sum, b * n)
+        carry = Carry(state, memory, level.detach(), motion)
+    assert carry is not None
+    rest = Carry(_detached(carry.state), carry.memory.detach(), carry.level, carry.motion)
+    return StepLoss(loss / (b * h * w), error_sum, bit_sum, b * n, rest)
 
 
-def prior_bits(prior: Prior, level: Tensor, context: Tensor | None, condition: Tensor, *, tokens: bool) -> Tensor:
+def _detached(state: DecoderState) -> DecoderState:
+    return DecoderState(state.last.detach(), state.hidden.detach())
+
+
+def motion_bits(prior: Prior, motion: Tensor, before: Tensor, condition: Tensor) -> Tensor:
+    """Bits of the motion dimensions `[B, h, w, 4]` after those of the latent frame before."""
+    b, h, w, m = motion.shape
+    flat = motion.reshape(b, h * w, m)
+    before = torch.nn.functional.pad(before.reshape(b, h * w, m), (0, 0, 0, 1))
+    known = flat.new_zeros(b, h * w + 1, m)
+    total = flat.new_zeros(())
+    for index, group in enumerate(position_groups(h, w)):
+        here = flat[:, group.positions]
+        total = total + level_bits(here, prior.motion(index, group, known, before, condition)).sum()
+        known = known.index_copy(1, group.positions, here)
+    return total
+
+
+def prior_bits(
+    prior: Prior, level: Tensor, context: Tensor | None, condition: Tensor, *, tokens: bool
+) -> Tensor:
     """Bits of a latent frame `[B, h, w, D]`, all groups with the true levels before them."""
     b, h, w, d = level.shape
     a = prior.config.token_dims
@@ -131,7 +186,11 @@ def prior_bits(prior: Prior, level: Tensor, context: Tensor | None, condition: T
         if tokens:
             total = total + sign_bits(here[..., :a], token_parameters).sum()
         else:
-            rest: Parameters = prior.reader.rest(here[..., :a].detach(), stream)
-            total = total + level_bits(here[..., :a], token_parameters).sum() + level_bits(here[..., a:], rest).sum()
+            rest = prior.reader.rest(here[..., :a].detach(), stream)
+            total = (
+                total
+                + level_bits(here[..., :a], token_parameters).sum()
+                + level_bits(here[..., a:], rest).sum()
+            )
         known = known.index_copy(1, group.positions, here.detach())
     return total
