@@ -1,10 +1,10 @@
 """The distribution of a level: a location μ, a scale s and a weight κ of the heavy tail, all integers.
 
-P(v ≤ x) = (1 − κ) · L((x + ½ − μ) / s) + κ · T((x + ½ − μ) / s), with L the logistic distribution and T Student's
-t with two degrees of freedom, T(u) = ½ + u / (2 √(2 + u²)): levels are sparse, and where 0 is likely a 2 is
-far less unlikely than the square of a 1, which a logistic alone cannot say.
+P(v ≤ x) = (1 − κ) · L((x + ½ − μ) / s) + κ · T((x + ½ − μ) / s), with L the logistic distribution and T
+Student's t with two degrees of freedom, T(u) = ½ + u / (2 √(2 + u²)): levels are sparse, and where 0 is
+likely a 2 is far less unlikely than the square of a 1, which a logistic alone cannot say.
 
-This file holds the real-valued form that training differentiates; `plane_probabilities.py` evaluates the same
+This file holds the real-valued form that training differentiates; `cumulative.py` evaluates the same
 in integers for the coder.
 """
 
@@ -13,9 +13,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nvcodec.prior.fixed_point import WEIGHT_SCALE, round_half_up
+from nvcodec.prior.fixed_point import WEIGHT_BITS, scaled_down
 
 PARAMETERS = 3  # μ, s and κ of every dimension
+Parameters = tuple[Tensor, Tensor, Tensor]
 LOCATION_SCALE = 16  # μ is in sixteenths of a level
 LOCATION_MAX = 256 * LOCATION_SCALE - 1
 SCALES = 64
@@ -25,12 +26,11 @@ TAIL_WEIGHTS = 16
 TAIL_START = 4
 
 
-def parameters_of(total: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Sums of the head `[..., 3·n]` to integer (μ, s index, κ), each `[..., n]`."""
-    location, scale, tail = total.chunk(PARAMETERS, dim=-1)
-    location = round_half_up(location * (1 / WEIGHT_SCALE)).clamp(-LOCATION_MAX, LOCATION_MAX)
-    scale = round_half_up(scale * (1 / (4 * WEIGHT_SCALE)) + UNIT_SCALE_INDEX).clamp(0, SCALES - 1)
-    tail = round_half_up(tail * (1 / (4 * WEIGHT_SCALE)) + TAIL_START).clamp(0, TAIL_WEIGHTS)
+def parameters_of(location: Tensor, scale: Tensor, tail: Tensor) -> Parameters:
+    """Sums of a head, one tensor for each parameter, to integer (μ, s index, κ) of the same shapes."""
+    location = scaled_down(location, WEIGHT_BITS).clamp(-LOCATION_MAX, LOCATION_MAX)
+    scale = (scaled_down(scale, WEIGHT_BITS + 2) + UNIT_SCALE_INDEX).clamp(0, SCALES - 1)
+    tail = (scaled_down(tail, WEIGHT_BITS + 2) + TAIL_START).clamp(0, TAIL_WEIGHTS)
     return location, scale, tail
 
 
@@ -48,7 +48,7 @@ def _interval(low: Tensor, high: Tensor, tail: Tensor) -> Tensor:
     return logistic + tail * (heavy - logistic)
 
 
-def level_bits(level: Tensor, parameters: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+def level_bits(level: Tensor, parameters: Parameters) -> Tensor:
     """−log₂ P(level), differentiable in the level (straight-through) and in the parameters; same shape."""
     location, scale, tail = parameters
     centre = level - location / LOCATION_SCALE
@@ -57,8 +57,8 @@ def level_bits(level: Tensor, parameters: tuple[Tensor, Tensor, Tensor]) -> Tens
     return -torch.log2(p.clamp_min(2.0**-20))
 
 
-def sign_bits(sign: Tensor, parameters: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """−log₂ P(sign) for signs ±1 that are always sent (the token reading): the mass on the sign's side of 0."""
+def sign_bits(sign: Tensor, parameters: Parameters) -> Tensor:
+    """−log₂ P(sign) for signs ±1 that are always sent (the token reading): the mass on their side of 0."""
     location, scale, tail = parameters
     u = sign * location / LOCATION_SCALE / scale_of(scale)
     logistic, heavy = torch.sigmoid(u), 0.5 + u * torch.rsqrt(2 + u * u) / 2

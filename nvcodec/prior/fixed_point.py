@@ -1,27 +1,36 @@
-"""Exact arithmetic for the prior: integers carried in float32.
+"""Exact arithmetic for the prior: integers, whichever type carries them.
 
 A decoder that computes one probability differently from the encoder decodes garbage, so every value here
-is an integer whose float32 representation is exact, and every operation on it is exact in any order:
+is an integer, and every operation on it is exact in any order:
 
-- activations and weights are int8 (±127), so that a product is exact even where a backend rounds the
-  factors to bfloat16 or TF32;
-- a dot product of K terms is exact while K · 127² < 2²⁴, that is K ≤ 1040, in any order of summation;
+- activations and weights are int8 (±127), biases within ±BIAS_MAX;
+- a dot product of K terms stays below 2²⁴ while K · 127² does, that is K ≤ MAX_TERMS;
 - scaling is by powers of two, and rounding is floor(x + ½).
 
-Activations stand for real numbers in sixteenths, weights in 1/WEIGHT_SCALE. The same code trains: rounding
-passes its gradient straight through, so the network that is trained *is* the integer network.
+Activations stand for real numbers in sixteenths, weights in 1/WEIGHT_SCALE. Training carries the integers in
+float32, where rounding can pass its gradient straight through; the frozen network carries them as int8 and
+int32, which is what a processor multiplies fastest. The functions here take either and give the same
+numbers, so the network that is trained *is* the integer network.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 INT8 = 127
-ACTIVATION_SCALE = 16
-WEIGHT_SCALE = 128
-STREAM_SCALE = 128  # the residual stream is kept finer than what enters a product
+ACTIVATION_BITS = 4  # activations are in sixteenths,
+WEIGHT_BITS = 7  # weights in 1/128,
+STREAM_BITS = 7  # and so is the residual stream, kept finer than what enters a product
+ACTIVATION_SCALE, WEIGHT_SCALE = 2**ACTIVATION_BITS, 2**WEIGHT_BITS
 MAX_TERMS = (2**24 - 1) // INT8**2
+BIAS_MAX = (
+    2**20
+)  # 512 in real numbers: no bias comes near; all sums stay far inside int32 (SPEC.md, section 9)
+ROWS_AT_ONCE = 1024  # of the frozen network: intermediates stay in cache, and bounded for any picture
 
 
 class _Floor(torch.autograd.Function):
@@ -35,75 +44,67 @@ class _Floor(torch.autograd.Function):
 
 
 def round_half_up(x: Tensor) -> Tensor:
-    """floor(x + ½), with the gradient of the identity."""
+    """floor(x + ½) of floats, with the gradient of the identity."""
     return _Floor.apply(x + 0.5)  # type: ignore[return-value]
 
 
-def to_int8(x: Tensor) -> Tensor:
-    """Round and saturate to ±127."""
-    return round_half_up(x).clamp(-INT8, INT8)
+def scaled_down(x: Tensor, bits: int) -> Tensor:
+    """floor(x / 2^bits + ½): a shift of integers; of floats, exact below 2²⁴ − 2^bits, with a gradient."""
+    if x.is_floating_point():
+        return round_half_up(x * 2.0**-bits)
+    return (x + (1 << bits >> 1)).bitwise_right_shift_(bits)
+
+
+def saturated(x: Tensor) -> Tensor:
+    """Within ±127; integers as int8."""
+    x = x.clamp(-INT8, INT8)
+    return x if x.is_floating_point() else x.to(torch.int8)
 
 
 def stream_to_int8(stream: Tensor) -> Tensor:
-    """The residual stream, in 1/STREAM_SCALE, as int8 activations in sixteenths."""
-    return to_int8(stream * (ACTIVATION_SCALE / STREAM_SCALE))
-
-
-class IntLinear(nn.Module):
-    """A linear layer of int8 activations by int8 weights; gives the exact integer sums.
-
-    The sum stands for a real number in 1/(ACTIVATION_SCALE · WEIGHT_SCALE). Training keeps the weight as a
-    real number in units of the grid; `freeze` replaces it by the integers themselves.
-    """
-
-    def __init__(self, inputs: int, outputs: int, *, gain: float = 1.0, bias: bool = True) -> None:
-        super().__init__()
-        if inputs > MAX_TERMS:
-            raise ValueError(f"{inputs} inputs: sums of more than {MAX_TERMS} int8 products are not exact")
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) * (gain / inputs**0.5))
-        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
-        self.frozen = False
-
-    def freeze(self) -> None:
-        """Replace the real weights by the integers they stand for; from here on they are used as they are."""
-        weight, bias = self.integers()
-        self.weight = nn.Parameter(weight.detach(), requires_grad=False)
-        self.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
-        self.frozen = True
-
-    def integers(self) -> tuple[Tensor, Tensor | None]:
-        """Weight and bias as integers (with a straight-through gradient while training)."""
-        if self.frozen:
-            return self.weight, self.bias
-        weight = to_int8(self.weight * WEIGHT_SCALE)
-        if self.bias is None:
-            return weight, None
-        return weight, round_half_up(self.bias * (WEIGHT_SCALE * ACTIVATION_SCALE))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`x` [..., K] integers in ±127 to sums [..., N]."""
-        weight, bias = self.integers()
-        return nn.functional.linear(x, weight, bias)
+    """The residual stream as activations."""
+    return saturated(scaled_down(stream, STREAM_BITS - ACTIVATION_BITS))
 
 
 def sum_to_int8(total: Tensor) -> Tensor:
-    """Sums of an IntLinear as int8 activations in sixteenths."""
-    return to_int8(total * (1 / WEIGHT_SCALE))
+    """Sums of an `IntLinear` as activations."""
+    return saturated(scaled_down(total, WEIGHT_BITS))
 
 
 def sum_to_stream(total: Tensor) -> Tensor:
-    """Sums of an IntLinear in units of the residual stream."""
-    return round_half_up(total * (STREAM_SCALE / (ACTIVATION_SCALE * WEIGHT_SCALE)))
+    """Sums of an `IntLinear` in units of the residual stream."""
+    return scaled_down(total, ACTIVATION_BITS + WEIGHT_BITS - STREAM_BITS)
 
 
-class IntMlp(nn.Module):
-    """stream + W₂ · relu(W₁ · stream), in integers."""
+def _companded(level: int) -> int:
+    size = math.floor(ACTIVATION_SCALE * math.log2(1 + abs(level)) + 0.5)
+    return -size if level < 0 else size
 
-    def __init__(self, width: int, expansion: int) -> None:
-        super().__init__()
-        self.up = IntLinear(width, expansion * width)
-        self.down = IntLinear(expansion * width, width, gain=0.3)
 
-    def forward(self, stream: Tensor) -> Tensor:
-        hidden = sum_to_int8(self.up(stream_to_int8(stream)).relu())
-        return stream + sum_to_stream(self.down(hidden))
+# No logarithm here lies within 0.001 of a rounding boundary, so every machine's log2 gives this table.
+_COMPANDED = torch.tensor([_companded(level) for level in range(-INT8, INT8 + 1)], dtype=torch.int8)
+
+
+def compand(level: Tensor) -> Tensor:
+    """Levels as activations: sign · 16 · log₂(1 + min(|v|, 127)), rounded, so within ±112; no gradient."""
+    carrier = level.dtype if level.is_floating_point() else torch.int8
+    if level.is_floating_point():
+        level = level.round()  # training's straight-through levels are off by what float32 cannot hold
+    index = level.clamp(-INT8, INT8).to(torch.int64).flatten() + INT8
+    return _COMPANDED.to(level.device, carrier).index_select(0, index).reshape(level.shape)
+
+
+def neighbourhoods(grid: Tensor, index: Tensor) -> Tensor:
+    """Rows of `grid` [B, P, C] at `index` [n, k], side by side: [B, n, k·C]."""
+    return grid.index_select(1, index.flatten()).reshape(len(grid), len(index), -1)
+
+
+def by_rows(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """`function`, which treats every position for itself, of `x` [..., C]; integers a part at a time."""
+    if x.is_floating_point():
+        return function(x)
+    rows = x.reshape(-1, x.shape[-1])
+    if len(rows) <= ROWS_AT_ONCE:
+        return function(x)
+    out = torch.cat([function(part) for part in rows.split(ROWS_AT_ONCE)])
+    return out.reshape(*x.shape[:-1], -1)

@@ -23,6 +23,7 @@ class PositionGroup:
 
     positions: Tensor  # [n] int64
     neighbours: Tensor  # [n, 9] int64 into the grid with one more, empty, position at the end (h·w)
+    around: Tensor  # [n, 9] likewise, the position itself and those that touch it
 
 
 def group_of(y: Tensor, x: Tensor) -> Tensor:
@@ -35,16 +36,23 @@ def group_of(y: Tensor, x: Tensor) -> Tensor:
 SPREAD = (4, 2, 1, 1)  # distance from a group's positions to the neighbours it looks at
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
+@torch.inference_mode(mode=False)  # what is kept serves training too, whoever asks first
 def position_groups(h: int, w: int) -> tuple[PositionGroup, ...]:
-    """The groups of an h × w grid, coarse to fine; small grids may leave some of them empty."""
+    """The groups of an h × w grid, coarse to fine; small grids leave some of them empty."""
     y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
     number = group_of(y, x)
     groups = []
     for index, spread in enumerate(SPREAD):
         ys, xs = torch.nonzero(number == index, as_tuple=True)
-        ny = ys[:, None] + spread * torch.tensor([dy for dy, _ in NEIGHBOURS])
-        nx = xs[:, None] + spread * torch.tensor([dx for _, dx in NEIGHBOURS])
-        inside = (ny >= 0) & (ny < h) & (nx >= 0) & (nx < w)
-        groups.append(PositionGroup(ys * w + xs, torch.where(inside, ny * w + nx, h * w)))
+        near = _at_distance(ys, xs, 1, h, w)
+        far = near if spread == 1 else _at_distance(ys, xs, spread, h, w)
+        groups.append(PositionGroup(ys * w + xs, far, near))
     return tuple(groups)
+
+
+def _at_distance(ys: Tensor, xs: Tensor, distance: int, h: int, w: int) -> Tensor:
+    ny = ys[:, None] + distance * torch.tensor([dy for dy, _ in NEIGHBOURS])
+    nx = xs[:, None] + distance * torch.tensor([dx for _, dx in NEIGHBOURS])
+    inside = (ny >= 0) & (ny < h) & (nx >= 0) & (nx < w)
+    return torch.where(inside, ny * w + nx, h * w)

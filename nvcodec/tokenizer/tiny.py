@@ -185,9 +185,12 @@ class TinyTokenizer(nn.Module):
 
     def dequantize(self, level: Tensor, step: Tensor | float, conditions: Tensor, dropped: int = 0) -> Tensor:
         """Levels `[B, h, w, D]` at step Δ to latent values, a little inside their cells where that is likelier."""
-        shrink = self.shrink(conditions[:, None, None, :] / HAT_SCALE)
         known = keep_planes(level, dropped)
-        return (known - torch.sign(known.detach()) * shrink) * step
+        return (known - torch.sign(known.detach()) * self.shrinkage(conditions)) * step
+
+    def shrinkage(self, conditions: Tensor) -> Tensor:
+        """How far inside its cell a level is rebuilt, `[B, 1, 1, D]` in units of Δ."""
+        return self.shrink(conditions[:, None, None, :] / HAT_SCALE)
 
     def token_latent(self, signs: Tensor, *, first: bool) -> Tensor:
         """Token signs `[B, h, w, 18]` in ±1 to a latent `[B, h, w, D]`: the sign planes alone."""

@@ -20,8 +20,16 @@ def with_setting(config: Any, key: str, text: str) -> Any:
     if name not in {f.name for f in dataclasses.fields(config)}:
         raise SystemExit(f"--set {key}: there is no {name!r} in {type(config).__name__}")
     old = getattr(config, name)
-    new = with_setting(old, rest, text) if rest else type(old)(text)
+    new = with_setting(old, rest, text) if rest else _read(old, text)
     return dataclasses.replace(config, **{name: new})
+
+
+def _read(old: Any, text: str) -> Any:
+    if isinstance(old, bool):
+        return {"true": True, "false": False}[text.lower()]
+    if isinstance(old, tuple):
+        return tuple(int(number) for number in text.split(","))
+    return type(old)(text)
 
 
 def main() -> None:

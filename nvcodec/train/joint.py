@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nvcodec.prior.choice import choose_levels
 from nvcodec.prior.distribution import level_bits, sign_bits
 from nvcodec.prior.schedule import position_groups
 from nvcodec.prior.transformer import Prior
 from nvcodec.tokenizer.conditioning import conditions
 from nvcodec.tokenizer.motion import MOTION_DIMS, STEP_FRAMES
 from nvcodec.tokenizer.motion_search import search_motion
-from nvcodec.tokenizer.quantize import LAGRANGIAN, quantize, step_size
+from nvcodec.tokenizer.quantize import LAGRANGIAN, step_size
 from nvcodec.tokenizer.tiny import DecoderState, TinyTokenizer
 
 TOKEN_STEP = 1.6  # the Δ that the token reading's loss is weighed as if it had
@@ -32,7 +33,7 @@ class LossConfig:
     quality_low: int = 4
     quality_high: int = 100
     low_share: float = 0.75  # of the steps lie in the lower half of the qualities
-    first_boost: int = 12  # the first latent frame may be this much finer
+    first_boost: int = 24  # the first latent frame may be this much finer
     token_share: float = 0.08
     dropped_planes_share: float = 0.05
     missing_area_share: float = 0.05
@@ -131,14 +132,18 @@ def clip_loss(
         if quality == 0:
             tokens = z[..., : prior.config.token_dims]
             size = tokenizer.token_scale(first=first)
-            signs = straight_through(torch.where(tokens >= 0, 1.0, -1.0), (tokens / size.detach()).clamp(-1, 1))
+            signs = straight_through(
+                torch.where(tokens >= 0, 1.0, -1.0), (tokens / size.detach()).clamp(-1, 1)
+            )
             latent = tokenizer.token_latent(signs, first=first)
-            level = torch.nn.functional.pad(signs, (0, z.shape[-1] - signs.shape[-1]))
             commitment = config.commitment * (tokens - (signs * size).detach()).square().sum()
+            values = torch.nn.functional.pad(signs, (0, z.shape[-1] - signs.shape[-1]))
+            level, price = latent_bits(prior, values, context, condition, None)
         else:
-            level = straight_through(quantize(z, step), z / step)
+            shrink = tokenizer.shrinkage(condition[:1])[0, 0, 0].detach().float()
+            level, price = latent_bits(prior, z / step, context, condition, shrink)
             latent = tokenizer.dequantize(level, step, condition, 0 if first else choice.dropped)
-        bits = bits + prior_bits(prior, level, context, condition, tokens=quality == 0)
+        bits = bits + price
         if choice.missing and not first:
             present = torch.rand(b, h // 2, w // 2, 1, generator=generator) > 0.15
             latent = latent * present.repeat_interleave(2, 1).repeat_interleave(2, 2)
@@ -170,27 +175,32 @@ def motion_bits(prior: Prior, motion: Tensor, before: Tensor, condition: Tensor)
     return total
 
 
-def prior_bits(
-    prior: Prior, level: Tensor, context: Tensor | None, condition: Tensor, *, tokens: bool
-) -> Tensor:
-    """Bits of a latent frame `[B, h, w, D]`, all groups with the true levels before them."""
-    b, h, w, d = level.shape
+def latent_bits(
+    prior: Prior, values: Tensor, context: Tensor | None, condition: Tensor, shrink: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Levels of a latent frame `[B, h, w, D]` and their bits, group by group as the codec goes.
+
+    `values` are in units of Δ, and the levels worth their bits are chosen for them (`shrink` [D] as in
+    `choose_levels`); without `shrink` they are the token's signs already. Gradients pass straight through.
+    """
+    b, h, w, d = values.shape
     a = prior.config.token_dims
-    flat = level.reshape(b, h * w, d)
+    flat = values.reshape(b, h * w, d)
     known = flat.new_zeros(b, h * w + 1, d)
     flat_context = None if context is None else context.reshape(b, h * w, -1)
     total = flat.new_zeros(())
+    level = torch.zeros_like(flat)
     for index, group in enumerate(position_groups(h, w)):
         here = flat[:, group.positions]
-        token_parameters, stream = prior.reader.tokens(index, group, known, flat_context, condition)
-        if tokens:
-            total = total + sign_bits(here[..., :a], token_parameters).sum()
+        parameters, stream = prior.reader.tokens(index, group, known, flat_context, condition)
+        if shrink is None:
+            total = total + sign_bits(here[..., :a], parameters).sum()
         else:
-            rest = prior.reader.rest(here[..., :a].detach(), stream)
-            total = (
-                total
-                + level_bits(here[..., :a], token_parameters).sum()
-                + level_bits(here[..., a:], rest).sum()
-            )
+            tokens = straight_through(choose_levels(here[..., :a], parameters, shrink[:a]), here[..., :a])
+            others = prior.reader.rest(tokens.detach(), stream)
+            rest = straight_through(choose_levels(here[..., a:], others, shrink[a:]), here[..., a:])
+            total = total + level_bits(tokens, parameters).sum() + level_bits(rest, others).sum()
+            here = torch.cat([tokens, rest], dim=-1)
+        level = level.index_copy(1, group.positions, here)
         known = known.index_copy(1, group.positions, here.detach())
-    return total
+    return level.reshape(values.shape), total

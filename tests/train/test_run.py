@@ -1,0 +1,103 @@
+"""Training: it learns, it goes on exactly where it stood, and a run becomes a model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nvcodec.prior.transformer import PriorConfig
+from nvcodec.tokenizer.tiny import TinyConfig
+from nvcodec.train.__main__ import with_setting
+from nvcodec.train.data import ClipSampler, DataConfig, prepare
+from nvcodec.train.export import export_run
+from nvcodec.train.joint import LossConfig
+from nvcodec.train.run import CHECKPOINT, Run, TrainConfig, learning_rate, read_config
+from nvcodec.weights.store import read_model
+
+CLIPS = Path(__file__).parents[1] / "clips"
+SMALL = TrainConfig(
+    steps=4,
+    batch=2,
+    warmup=2,
+    checkpoint_steps=2,
+    bfloat16=False,
+    long_clips=(1, 2),
+    tokenizer=TinyConfig(latent_dims=24, width=32, encoder_blocks=1, decoder_blocks=1),
+    prior=PriorConfig(latent_dims=24, width=32, motion_width=16, context_blocks=1),
+    data=DataConfig(crop=64, frames=5, max_stride=1),
+)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("data")
+    return prepare([CLIPS], folder)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / CHECKPOINT)
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(files: list[Path], tmp_path: Path) -> None:
+    Run(SMALL, tmp_path / "whole", files).train()
+    halfway = Run(SMALL, tmp_path / "cut", files)
+    halfway.config = dataclasses.replace(SMALL, steps=2)
+    halfway.train()
+    assert int(weights(tmp_path / "cut")["step"]) == 2
+    # the learning rate follows the whole run's length, which the first half's was not told
+    steps = dataclasses.replace(SMALL, steps=2)
+    assert learning_rate(SMALL, 1) == learning_rate(steps, 1)
+    Run(SMALL, tmp_path / "cut", files).train()
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
+def test_training_lowers_the_loss_of_what_it_sees(files: list[Path], tmp_path: Path) -> None:
+    steady = LossConfig(quality_low=40, quality_high=41, first_boost=0, token_share=0, still_share=0)
+    config = dataclasses.replace(
+        SMALL, steps=40, warmup=4, learning_rate=3e-3, loss=steady, long_clips=(1,), checkpoint_steps=100
+    )
+    Run(config, tmp_path, files).train()
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert len(losses) == 4
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_run_becomes_a_model_of_its_averaged_weights(files: list[Path], tmp_path: Path) -> None:
+    Run(SMALL, tmp_path / "run", files).train()
+    config, record = read_config(tmp_path / "run")
+    assert config == SMALL
+    installed = export_run(tmp_path / "run", "small", tmp_path, {"note": "a test"})
+    model = read_model(installed)
+    assert model.tokenizer.config == SMALL.tokenizer
+    assert model.prior.config == SMALL.prior
+    assert installed.card["training"] == record
+    assert installed.card["steps"] == SMALL.steps
+    average = weights(tmp_path / "run")["average.tokenizer.encoder_context.weight"]
+    assert torch.equal(model.tokenizer.encoder_context.weight, average.half().float())
+
+
+def test_the_same_generator_gives_the_same_clips_and_another_gives_others(files: list[Path]) -> None:
+    sampler = ClipSampler(files, SMALL.data)
+    one, again, other = (sampler.batch(2, 9, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
+    assert one.shape == (2, 6, 9, 32, 32)
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_settings_from_the_command_line_keep_their_types() -> None:
+    config = with_setting(with_setting(TrainConfig(), "data.crop", "96"), "learning_rate", "2e-4")
+    assert config.data.crop == 96
+    assert config.learning_rate == 2e-4
+    assert with_setting(config, "bfloat16", "false").bfloat16 is False
+    assert with_setting(config, "long_clips", "1,3").long_clips == (1, 3)
+    with pytest.raises(SystemExit, match="there is no 'crops'"):
+        with_setting(config, "data.crops", "96")
