@@ -23,8 +23,8 @@ import torch
 from nvcodec.benchmarks.psnr import pictures
 from torch import Tensor
 
-from nvcodec.codec.gop import analyse, decode_planes, encode_planes, synthesise
-from nvcodec.codec.gop_size import grid_size
+from nvcodec.codec.gop import analyse, decode_planes, encode_planes, planned_quality, synthesise
+from nvcodec.codec.gop_size import grid_size, latent_frames
 from nvcodec.media import MediaWriter, Picture, VideoFormat
 from nvcodec.tokenizer.frames import from_planes, to_planes
 from nvcodec.tokenizer.motion import STEP_FRAMES
@@ -56,18 +56,19 @@ def stages(source: Path, quality: int, folder: Path) -> tuple[int, dict[str, flo
     with watch.stage("planes to tensors"):
         frames = [from_planes(p.y, p.u, p.v, video.bit_depth) for p, _ in read]
     size = grid_size(video.width, video.height)
-    list(analyse(model, _steps(frames[:9]), quality))  # warm: the first call prepares the kernels
+    own = planned_quality(quality, latent_frames(GOP))
+    list(analyse(model, _steps(frames[:9]), own))  # warm: the first call prepares the kernels
     out: list[Picture] = []
     for start in range(0, len(frames), GOP):
         part = frames[start : start + GOP]
         with watch.stage("motion and analysis (closed loop)"):
-            levels = torch.stack(list(analyse(model, _steps(part), quality)))
+            levels = torch.stack(list(analyse(model, _steps(part), own)))
         with watch.stage("prior and ANS, encoding and checking"):
-            coded = encode_planes(model, levels, size, quality)
+            coded = encode_planes(model, levels, size, own)
         with watch.stage("prior and ANS, decoding"):
             decoded = decode_planes(model, coded, size, len(levels))
         with watch.stage("synthesis"):
-            steps = list(synthesise(model, decoded, size, quality))
+            steps = list(synthesise(model, decoded, size, own))
         with watch.stage("tensors to planes"):
             planes = [
                 p for step in steps for p in to_planes(step, video.width, video.height, video.bit_depth)

@@ -18,14 +18,15 @@ class GopChunk:
     """One group of pictures, decodable by itself.
 
     `pts` has one strictly increasing time per frame and `duration` is the last frame's (0: not known), both
-    in units of the header's `time_base`. `quality` is 0 … 255; `plane_counts` has the number of magnitude
-    planes coded, 0 … 15, for each group of channels; `planes_crc` is the CRC-32C of the decoded planes;
-    `payload` their entropy-coded bits.
+    in units of the header's `time_base`. `quality` is 0 … 255, as is `first_quality`,
+    that of the first latent frame; `plane_counts` has the number of magnitude planes coded, 0 … 15, for each
+    group of channels; `planes_crc` is the CRC-32C of the decoded planes; `payload` their entropy-coded bits.
     """
 
     pts: tuple[int, ...]
     duration: int
     quality: int
+    first_quality: int
     plane_counts: bytes
     planes_crc: int
     payload: bytes
@@ -44,6 +45,7 @@ def encode_gop(gop: GopChunk, limits: Limits) -> bytes:
     write_times(fields, gop.pts)
     fields.varint(gop.duration)
     fields.u8(gop.quality)
+    fields.u8(gop.first_quality)
     fields.u8(len(gop.plane_counts))
     fields.raw(_pack_halves(gop.plane_counts))
     fields.u32(gop.planes_crc)
@@ -61,6 +63,7 @@ def decode_gop(body: bytes, limits: Limits) -> GopChunk:
         pts=read_times(fields, count),
         duration=fields.varint(),
         quality=fields.u8(),
+        first_quality=fields.u8(),
         plane_counts=_unpack_halves(fields, fields.u8()),
         planes_crc=fields.u32(),
         payload=fields.rest(),

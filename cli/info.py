@@ -66,6 +66,7 @@ class GopFacts:
     duration_s: float
     frames: int
     quality: int
+    first_quality: int
     plane_counts: tuple[int, ...]
     bits: int
     bits_per_pixel: float
@@ -157,6 +158,7 @@ def read_facts(file: BinaryIO) -> FileFacts:
                     duration_s=float((chunk.end - chunk.pts[0]) * header.time_base),
                     frames=len(chunk.pts),
                     quality=chunk.quality,
+                    first_quality=chunk.first_quality,
                     plane_counts=tuple(chunk.plane_counts),
                     bits=bits,
                     bits_per_pixel=bits / (len(chunk.pts) * pixels),

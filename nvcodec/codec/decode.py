@@ -17,7 +17,7 @@ from nvcodec.media import MediaWriter, Picture, VideoFormat
 from nvcodec.tokenizer.frames import to_planes
 from nvcodec.weights import Model
 
-from .gop import CodedGop, PlaneReader, decode_planes, synthesise
+from .gop import TOKENS, CodedGop, GopQuality, PlaneReader, decode_planes, synthesise
 from .gop_size import MAX_CELLS, cells, grid_size, latent_frames
 from .headers import model_of, track_of, video_of
 from .interleave import PacketQueue
@@ -116,9 +116,10 @@ def levels_of(
             raise BitstreamError(
                 f"{frames} frames of {header.width}x{header.height}, more than any encoder writes"
             )
-        if header.tokens != (chunk.quality == 0):
+        quality = GopQuality(chunk.first_quality, chunk.quality)
+        if header.tokens != (quality == TOKENS):
             raise BitstreamError("it holds tokens in a file of pictures, or the other way round")
-        coded = CodedGop(chunk.quality, chunk.plane_counts, chunk.planes_crc, chunk.payload)
+        coded = CodedGop(quality, chunk.plane_counts, chunk.planes_crc, chunk.payload)
         size = grid_size(header.width, header.height)
         return decode_planes(model, coded, size, latent_frames(frames), reader)
     except (NvcodecError, BitstreamError) as error:
@@ -131,7 +132,7 @@ def pictures_of(model: Model, video: VideoFormat, gop: DecodedGop) -> Iterator[P
     pts = gop.chunk.pts
     number = 0
     size = grid_size(video.width, video.height)
-    for frames in synthesise(model, gop.levels, size, gop.chunk.quality):
+    for frames in synthesise(model, gop.levels, size, GopQuality(gop.chunk.first_quality, gop.chunk.quality)):
         shown = frames[:, : len(pts) - number].float()  # without those that fill the last step
         for y, u, v in to_planes(shown, video.width, video.height, video.bit_depth):
             end = pts[number + 1] if number + 1 < len(pts) else gop.chunk.end

@@ -20,15 +20,13 @@ from nvcodec.tokenizer.motion import STEP_FRAMES
 from nvcodec.tokenizer.quantize import QUALITY_MAX, QUALITY_MIN
 from nvcodec.weights import Model, load
 
-from .gop import analyse, encode_planes
-from .gop_size import gop_frames, grid_size
+from .gop import TOKENS, GopQuality, analyse, encode_planes, planned_quality
+from .gop_size import gop_frames, grid_size, latent_frames
 from .headers import header_of, record_of
 from .options import EncodeOptions
 from .parts import Part, in_chunks, made_in_order
 from .reports import EncodeReport, Progress, Watcher
 from .threads import torch_threads
-
-TOKENS = 0  # the quality that stands for the token reading
 
 
 def encode(
@@ -65,7 +63,7 @@ def encode(
         tally = _Tally(media, writer, progress)
         analysed = analysed_parts(model, media, frames, quality, tally)
         size = grid_size(video.width, video.height)
-        for part in made_in_order(partial(code_part, model, size, quality), analysed, ahead=both):
+        for part in made_in_order(partial(code_part, model, size), analysed, ahead=both):
             for packets in in_chunks(part.packets):
                 writer.write_packets(PacketChunk(tuple(record_of(packet) for packet in packets)))
             if part.gop is not None:
@@ -81,15 +79,19 @@ class AnalysedGop:
 
     pts: tuple[int, ...]
     duration: int
+    quality: GopQuality
     levels: Tensor
 
 
 def analysed_parts(
     model: Model, media: MediaReader, frames: int, quality: int, tally: _Tally
 ) -> Iterator[Part[AnalysedGop, Packet]]:
-    """The input in GOPs of `frames` frames, each with the packets that lie before its end."""
+    """The input in GOPs of `frames` frames, each with the packets that lie before its end. `quality` 0: tokens."""
     items = _Items(media)
+    done = 0
     while not items.over:
+        left = frames if media.frame_count is None else max(1, media.frame_count - done)
+        own = planned_quality(quality, latent_frames(min(frames, left))) if quality else TOKENS
         times: list[tuple[int, int]] = []
 
         def steps(times: list[tuple[int, int]] = times) -> Iterator[Tensor]:
@@ -98,21 +100,23 @@ def analysed_parts(
                 yield torch.stack([from_planes(p.y, p.u, p.v, media.video.bit_depth) for p in step], dim=1)
                 tally.analysed(len(step))
 
-        levels = torch.stack(list(analyse(model, steps(), quality)))
-        yield Part(items.take_packets(), AnalysedGop(tuple(pts for pts, _ in times), times[-1][1], levels))
+        levels = torch.stack(list(analyse(model, steps(), own)))
+        done += len(times)
+        yield Part(items.take_packets(), AnalysedGop(tuple(pts for pts, _ in times), times[-1][1], own, levels))
 
 
 def code_part(
-    model: Model, size: tuple[int, int], quality: int, part: Part[AnalysedGop, Packet]
+    model: Model, size: tuple[int, int], part: Part[AnalysedGop, Packet]
 ) -> Part[GopChunk, Packet]:
     """The part with its GOP's planes coded."""
     if part.gop is None:
         return Part(part.packets, None)
-    coded = encode_planes(model, part.gop.levels, size, quality)
+    coded = encode_planes(model, part.gop.levels, size, part.gop.quality)
     chunk = GopChunk(
         pts=part.gop.pts,
         duration=part.gop.duration,
-        quality=coded.quality,
+        quality=coded.quality.others,
+        first_quality=coded.quality.first,
         plane_counts=coded.plane_counts,
         planes_crc=coded.planes_crc,
         payload=coded.payload,
@@ -217,9 +221,9 @@ class _Tally:
 
 
 def _quality_of(options: EncodeOptions) -> int:
-    """The quality as files say it. NvcodecError for one that isn't."""
+    """The quality asked for, 0 for the token reading. NvcodecError for one that isn't."""
     if options.tokens:
-        return TOKENS
+        return 0
     if not QUALITY_MIN <= options.quality <= QUALITY_MAX:
         raise NvcodecError(f"quality {options.quality} is not within {QUALITY_MIN} to {QUALITY_MAX}")
     return options.quality

@@ -6,7 +6,7 @@ step filled up by repeating the last frame. GOPs know nothing of each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,32 +19,49 @@ from nvcodec.prior.coding import LatentCoder, dimension_groups
 from nvcodec.tokenizer.conditioning import conditions
 from nvcodec.tokenizer.motion import MOTION_DIMS, STEP_FRAMES
 from nvcodec.tokenizer.motion_search import search_motion
-from nvcodec.tokenizer.quantize import LAGRANGIAN, LEVEL_PLANES, QUALITY_MAX, quantize, step_size
+from nvcodec.tokenizer.quantize import LAGRANGIAN, LEVEL_PLANES, QUALITY_MAX, step_size
 from nvcodec.tokenizer.tiny import PATCH, DecoderState, Prediction
 from nvcodec.weights import Model
 
-FIRST_BOOST = 6  # the first latent frame, which all others lean on, is this many qualities finer
+# How much finer than the others the first latent frame is, on which they all lean: the more of them, the finer.
+BOOST_PER_DOUBLING, BOOST_MAX = 6, 24
+
+
+@dataclass(frozen=True)
+class GopQuality:
+    """Qualities of the first latent frame of a GOP and of the others, 1…100; both 0: the token reading."""
+
+    first: int
+    others: int
+
+    def at(self, index: int) -> int:
+        """The quality of latent frame `index`."""
+        return self.others if index else self.first
+
+
+TOKENS = GopQuality(0, 0)
+
+
+def planned_quality(quality: int, latents: int) -> GopQuality:
+    """Qualities for a GOP that may have `latents` latent frames."""
+    boost = min(BOOST_MAX, BOOST_PER_DOUBLING * (latents.bit_length() - 1))
+    return GopQuality(min(QUALITY_MAX, quality + boost), quality)
 
 
 @dataclass(frozen=True)
 class CodedGop:
     """The planes of a GOP, coded."""
 
-    quality: int  # 0: the token reading
+    quality: GopQuality
     plane_counts: bytes
     planes_crc: int
     payload: bytes
 
 
-def quality_of(quality: int, index: int) -> int:
-    """The quality latent frame `index` of a GOP is coded at: the first one finer; 0 stays tokens."""
-    return min(QUALITY_MAX, quality + FIRST_BOOST) if quality and index == 0 else quality
-
-
 class _Decoded:
     """What the decoder knows of a GOP, and so the encoder too: the closed loop, a latent frame at a time."""
 
-    def __init__(self, model: Model, quality: int, dropped: int = 0) -> None:
+    def __init__(self, model: Model, quality: GopQuality, dropped: int = 0) -> None:
         self.model, self.dropped = model, dropped
         self.quality, self.index = quality, -1
         self.state: DecoderState | None = None
@@ -53,7 +70,7 @@ class _Decoded:
     def _turn(self) -> None:
         """To the next latent frame: its quality and conditions."""
         self.index += 1
-        self.own = quality_of(self.quality, self.index) if self.index < 2 else self.own
+        self.own = self.quality.at(self.index)
         self.condition = conditions(self.own, first=self.index == 0)[None].to(self.model.device)
 
     def predict(self, motion: Tensor) -> Prediction | None:
@@ -73,13 +90,14 @@ class _Decoded:
 
 
 @torch.inference_mode()
-def analyse(model: Model, steps: Iterable[Tensor], quality: int) -> Iterator[Tensor]:
-    """Levels `[h·w, MOTION_DIMS + D]` int16 of each step of a GOP, in closed loop at `quality` (0: tokens).
+def analyse(model: Model, steps: Iterable[Tensor], quality: GopQuality) -> Iterator[Tensor]:
+    """Levels `[h·w, MOTION_DIMS + D]` int16 of each step of a GOP, in closed loop at `quality`.
 
     `steps`: frames `[6, T, H/2, W/2]` in float32, T = 1 for the first and up to 4 for the others. A step is
     asked for when its levels are.
     """
     decoded, before = _Decoded(model, quality), None  # before: the last step's motion, levels and prediction
+    chooser: LatentCoder | None = None
     for step in steps:
         if before is not None:
             decoded.add(*before[1:])  # the last step's is never needed
@@ -97,17 +115,29 @@ def analyse(model: Model, steps: Iterable[Tensor], quality: int) -> Iterator[Ten
                 f"the model {model.name} computes what is no number on the device {model.device}"
             )
         if decoded.own:
-            level = quantize(latent, step_size(decoded.own))
+            chooser = chooser or _every_plane(model, motion.shape[1:3])
+            shrink = model.tokenizer.shrinkage(decoded.condition)[0, 0, 0]
+            rows = (x[0].flatten(0, 1).cpu() for x in (motion.int(), latent.float() / step_size(decoded.own)))
+            level = chooser.choose(decoded.own, *rows, shrink.float().cpu())
         else:
             signs = torch.where(latent[..., : model.token_dims] >= 0, 1.0, -1.0)
-            level = torch.nn.functional.pad(signs, (0, latent.shape[-1] - model.token_dims))
-        before = (motion, level, prediction)
-        yield torch.cat([motion, level], dim=-1)[0].flatten(0, 1).to("cpu", torch.int16)
+            level = torch.nn.functional.pad(signs, (MOTION_DIMS, latent.shape[-1] - model.token_dims))
+            level = level[0].flatten(0, 1).to("cpu", torch.int32)
+        grid = level[:, MOTION_DIMS:].reshape(latent.shape).to(model.device, torch.float32)
+        before = (motion, grid, prediction)
+        yield level.to(torch.int16)
+
+
+def _every_plane(model: Model, size: Sequence[int]) -> LatentCoder:
+    """The prior's walk through a GOP before it is known how many planes its levels need."""
+    groups = dimension_groups(model.prior.config.latent_dims, model.token_dims)
+    h, w = size
+    return LatentCoder(model.prior, model.tables, h, w, [LEVEL_PLANES] * len(groups))
 
 
 @torch.inference_mode()
 def synthesise(
-    model: Model, levels: Iterable[Tensor], size: tuple[int, int], quality: int, dropped: int = 0
+    model: Model, levels: Iterable[Tensor], size: tuple[int, int], quality: GopQuality, dropped: int = 0
 ) -> Iterator[Tensor]:
     """Frames `[6, T, H/2, W/2]` of each step's levels `[h·w, MOTION_DIMS + D]`; mirror of `analyse`.
 
@@ -153,13 +183,13 @@ class PlaneReader:
 
 
 @torch.inference_mode()
-def encode_planes(model: Model, levels: Tensor, size: tuple[int, int], quality: int) -> CodedGop:
+def encode_planes(model: Model, levels: Tensor, size: tuple[int, int], quality: GopQuality) -> CodedGop:
     """Code levels `[T', h·w, D]` int16, and decode them again before anybody relies on them."""
-    counts = plane_counts(levels, model.token_dims) if quality else b""
+    counts = plane_counts(levels, model.token_dims) if quality != TOKENS else b""
     coder = LatentCoder(model.prior, model.tables, *size, counts)
     port = PlaneWriter()
     for index, level in enumerate(levels):
-        coder.code(port, quality_of(quality, index), level.int())
+        coder.code(port, quality.at(index), level.int())
     coded = CodedGop(quality, counts, planes_checksum(levels), encode_groups(port.groups))
     del port
     if not torch.equal(decode_planes(model, coded, size, len(levels)), levels):
@@ -175,19 +205,21 @@ def decode_planes(
 
     NvcodecError when they are not what the encoder had, BitstreamError for what no encoder writes.
     """
-    groups = len(dimension_groups(model.prior.config.latent_dims, model.token_dims)) if gop.quality else 0
+    groups = len(dimension_groups(model.prior.config.latent_dims, model.token_dims)) if gop.quality != TOKENS else 0
     if (
-        gop.quality > QUALITY_MAX
+        max(gop.quality.first, gop.quality.others) > QUALITY_MAX
+        or (gop.quality.first == 0) != (gop.quality.others == 0)
         or len(gop.plane_counts) != groups
         or max(gop.plane_counts, default=0) > LEVEL_PLANES
     ):
         raise BitstreamError(
-            f"quality {gop.quality} with planes {list(gop.plane_counts)}, which no encoder writes"
+            f"qualities {gop.quality.first} and {gop.quality.others} with planes {list(gop.plane_counts)}, "
+            "which no encoder writes"
         )
     coder = LatentCoder(model.prior, model.tables, *size, gop.plane_counts)
     port = reader or PlaneReader(gop.payload)
     levels = torch.stack(
-        [coder.code(port, quality_of(gop.quality, index), None).to(torch.int16) for index in range(latents)]
+        [coder.code(port, gop.quality.at(index), None).to(torch.int16) for index in range(latents)]
     )
     if planes_checksum(levels) != gop.planes_crc:
         raise NvcodecError("the planes decoded are not those encoded (their checksum does not match)")

@@ -7,12 +7,13 @@ dimensions first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from nvcodec.prior.choice import choose_levels
 from nvcodec.prior.cumulative import CoderTables, Cumulative
 from nvcodec.prior.distribution import Parameters
 from nvcodec.prior.fixed_point import ROWS_AT_ONCE, saturated
@@ -25,6 +26,9 @@ from nvcodec.tokenizer.motion import MOTION_DIMS
 # The columns are dealt to groups that each have a plane count of their own: motion, the token's, the rest.
 MOTION_GROUP, TOKEN_GROUP, FIRST_REST_GROUP = 0, 1, 2
 REST_GROUPS = 3
+
+# How levels [n, width] of a dimension group, by its number, come about at positions [n]: read, written, chosen.
+Take = Callable[[Parameters, int, Tensor], Tensor]
 
 
 def dimension_groups(latent_dims: int, token_dims: int) -> tuple[slice, ...]:
@@ -61,15 +65,46 @@ class LatentCoder:
 
         `level` [h·w, columns] int32, below 2^count in size; None to decode.
         """
+
+
+        def take(parameters: Parameters, number: int, positions: Tensor) -> Tensor:
+            here = None if level is None else level.index_select(0, positions)[:, self.groups[number]]
+            return self._pass(port, parameters, number, positions, here)
+
+        condition, out = self._begin(quality)
+        if self.last is not None and self.plane_counts and self.plane_counts[MOTION_GROUP]:
+            self._walk_motion(take, condition, out)
+        return self._finish(take, condition, out)
+
+    @torch.no_grad()
+    @torch.autocast("cpu", enabled=False)
+    def choose(self, quality: int, motion: Tensor, scaled: Tensor, shrink: Tensor) -> Tensor:
+        """The next latent frame's levels `[h·w, columns]` int32, those worth their bits: for the encoder alone.
+
+        `motion` [h·w, MOTION_DIMS] int32; `scaled` [h·w, D] latent values in units of Δ; `shrink` [D] as in
+        `choose_levels`. The walk is that of `code`, with every plane there could be.
+        """
+
+        def take(parameters: Parameters, number: int, positions: Tensor) -> Tensor:
+            dims = slice(self.groups[number].start - MOTION_DIMS, self.groups[number].stop - MOTION_DIMS)
+            location, scale, tail = (p[0] for p in parameters)
+            values = scaled.index_select(0, positions)[:, dims]
+            return choose_levels(values, (location, scale, tail), shrink[dims]).to(torch.int32)
+
+        condition, out = self._begin(quality)
+        out[:, :MOTION_DIMS] = motion
+        return self._finish(take, condition, out)
+
+    def _begin(self, quality: int) -> tuple[Tensor, Tensor]:
+        """What the prior is told of the next latent frame, and its levels, zero so far."""
         h, w = self.size
         condition = conditions(quality, first=self.last is None)[None].to(torch.int8)
-        out = torch.zeros(h * w, self.groups[-1].stop, dtype=torch.int32)
-        context = None
-        if self.last is not None:
-            if self.plane_counts and self.plane_counts[MOTION_GROUP]:
-                self._code_motion(port, condition, level, out)
-            context = self._context(self.last, out, condition)
-        self._code_latent(port, condition, context, level, out)
+        return condition, torch.zeros(h * w, self.groups[-1].stop, dtype=torch.int32)
+
+    def _finish(self, take: Take, condition: Tensor, out: Tensor) -> Tensor:
+        """The latent frame `out` whose motion is known, all of it taken."""
+        context = None if self.last is None else self._context(self.last, out, condition)
+        self._walk_latent(take, condition, context, out)
         self.last = out
         return out
 
@@ -80,28 +115,24 @@ class LatentCoder:
         self.memory = self.prior.context(before, self.memory, motion, condition)
         return self.memory.flatten(1, 2)
 
-    def _code_motion(self, port: Port, condition: Tensor, level: Tensor | None, out: Tensor) -> None:
+    def _walk_motion(self, take: Take, condition: Tensor, out: Tensor) -> None:
         assert self.last is not None
         before, known = self._with_empty_place(MOTION_DIMS), self._with_empty_place(MOTION_DIMS)
         before[0, :-1] = saturated(self.last[:, :MOTION_DIMS])
         for index, group in self._position_groups():
             parts = [self.prior.motion(index, part, known, before, condition) for part in _parts(group)]
-            here = None if level is None else level.index_select(0, group.positions)
-            motion = self._pass(port, _joined(parts), MOTION_GROUP, group.positions, here)
+            motion = take(_joined(parts), MOTION_GROUP, group.positions)
             out[group.positions, :MOTION_DIMS] = motion
             known[0, group.positions] = saturated(motion)
 
-    def _code_latent(
-        self, port: Port, condition: Tensor, context: Tensor | None, level: Tensor | None, out: Tensor
-    ) -> None:
+    def _walk_latent(self, take: Take, condition: Tensor, context: Tensor | None, out: Tensor) -> None:
         known = self._with_empty_place(self.prior.config.latent_dims)
         tokens_at = self.groups[TOKEN_GROUP]
         for index, group in self._position_groups():
-            here = None if level is None else level.index_select(0, group.positions)
             parts = [
                 self.prior.reader.tokens(index, part, known, context, condition) for part in _parts(group)
             ]
-            tokens = self._pass(port, _joined([p for p, _ in parts]), TOKEN_GROUP, group.positions, here)
+            tokens = take(_joined([p for p, _ in parts]), TOKEN_GROUP, group.positions)
             out[group.positions, tokens_at] = tokens
             if any(self.plane_counts[FIRST_REST_GROUP:]):
                 split = tokens[None].split(ROWS_AT_ONCE, dim=1)
@@ -111,9 +142,7 @@ class LatentCoder:
                     part = self.groups[number]
                     local = slice(part.start - tokens_at.stop, part.stop - tokens_at.stop)
                     location, scale, tail = (p[..., local] for p in rest)
-                    out[group.positions, part] = self._pass(
-                        port, (location, scale, tail), number, group.positions, here
-                    )
+                    out[group.positions, part] = take((location, scale, tail), number, group.positions)
             known[0, group.positions] = saturated(out.index_select(0, group.positions)[:, MOTION_DIMS:])
 
     def _position_groups(self) -> list[tuple[int, PositionGroup]]:
@@ -129,13 +158,13 @@ class LatentCoder:
     def _pass(
         self, port: Port, parameters: Parameters, number: int, positions: Tensor, here: Tensor | None
     ) -> Tensor:
-        """The levels `[n, width]` int32 of dimension group `number`; `here` [n, columns]: the true ones."""
+        """The levels `[n, width]` int32 of dimension group `number`; `here` [n, width]: the true ones."""
         part = self.groups[number]
         if self.plane_counts and not self.plane_counts[number]:
             return torch.zeros(len(positions), part.stop - part.start, dtype=torch.int32)
         port.begin(positions, part)
         cumulative = Cumulative.of(parameters, self.tables)
-        levels = None if here is None else here[:, part].reshape(-1)
+        levels = None if here is None else here.reshape(-1)
         if not self.plane_counts:
             return code_signs(cumulative, port, levels).reshape(len(positions), -1)
         return code_levels(cumulative, self.plane_counts[number], port, levels).reshape(len(positions), -1)

@@ -41,7 +41,8 @@ def planes_crc_of(groups: Groups) -> int:
 
 def gop_of(seed: int, pts: tuple[int, ...], duration: int) -> GopChunk:
     groups = groups_of(seed)
-    return GopChunk(pts, duration, 50 + seed, bytes([5, 3, 15]), planes_crc_of(groups), encode_groups(groups))
+    counts = bytes([5, 3, 15])
+    return GopChunk(pts, duration, 50 + seed, 60 + seed, counts, planes_crc_of(groups), encode_groups(groups))
 
 
 PLAIN_HEADER = StreamHeader(

@@ -129,6 +129,7 @@ def gop(f: Fields) -> dict[str, Any]:
         for _ in range(n - 1):
             pts.append(pts[-1] + f.varint())
     g: dict[str, Any] = {"pts": tuple(pts), "duration": f.varint(), "quality": f.number()}
+    g["first_quality"] = f.number()
     count = f.number()
     halves = [half for byte in f.raw((count + 1) // 2) for half in (byte % 16, byte // 16)]
     g["plane_counts"] = bytes(halves[:count])

@@ -72,6 +72,7 @@ gops = st.builds(
     pts=increasing_times,
     duration=st.integers(0, 2**40),
     quality=codes,
+    first_quality=codes,
     plane_counts=st.lists(st.integers(0, 15), max_size=9).map(bytes),
     planes_crc=st.integers(0, 2**32 - 1),
     payload=st.binary(max_size=50),

@@ -198,7 +198,7 @@ def test_a_file_without_pictures_is_a_file() -> None:
 
 def test_one_gop_without_tracks_takes_at_most_130_bytes_besides_its_payload() -> None:
     header = replace(PLAIN_HEADER, width=1920, height=1080, frame_rate=Fraction(30000, 1001))
-    gop = GopChunk(tuple(range(0, 97 * 3003, 3003)), 3003, 50, bytes(4), 0xDEADBEEF, bytes(2500))
+    gop = GopChunk(tuple(range(0, 97 * 3003, 3003)), 3003, 50, 68, bytes(5), 0xDEADBEEF, bytes(2500))
     assert len(write(header, [gop])) - len(gop.payload) <= 130
 
 
@@ -243,6 +243,7 @@ def test_a_header_no_reader_takes_is_not_written(change: dict[str, Any], reason:
         ({"pts": (2**63 - 1,), "duration": 1}, "end of a GOP .* 64 bits"),
         ({"duration": -1}, "before it begins"),
         ({"quality": 256}, "does not fit"),
+        ({"first_quality": 256}, "does not fit"),
         ({"plane_counts": b"\x10"}, "16 planes"),
         ({"planes_crc": -1}, "does not fit"),
         ({"payload": bytes(300)}, "limit is 300"),
@@ -252,10 +253,10 @@ def test_a_gop_no_reader_takes_is_not_written(change: dict[str, Any], reason: st
     file = io.BytesIO()
     writer = ContainerWriter(file, Limits(chunk_bytes=300))
     writer.write_header(PLAIN_HEADER)
-    writer.write_gop(GopChunk((512,), 512, 50, b"", 0, b""))
+    writer.write_gop(GopChunk((512,), 512, 50, 50, b"", 0, b""))
     before = file.getvalue()
     with pytest.raises(BitstreamError, match=reason):
-        writer.write_gop(replace(GopChunk((9999,), 0, 0, b"", 0, b""), **change))
+        writer.write_gop(replace(GopChunk((9999,), 0, 0, 0, b"", 0, b""), **change))
     assert file.getvalue() == before
 
 

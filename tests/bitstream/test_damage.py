@@ -213,9 +213,9 @@ PLAIN_GOP = encode_gop(cast(GopChunk, PLAIN_CONTENTS[0]), LIMITS)
         (GOP, fields_of(1025, 0, 1, 1, 0), "frames of a GOP is 1025"),
         (GOP, fields_of(0), "no frames"),
         (GOP, fields_of(2, 0, 3, 4, 3), "phase"),
-        (GOP, fields_of(2, 0, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0), "do not increase"),
-        (GOP, fields_of(2, 0, 1, 2**64 - 1, 0, 0, 0, 0, 0, 0, 0, 0), "end of a GOP .* 64 bits"),
-        (GOP, fields_of(1, 0, 0, 0, 1, 0x10, 0, 0, 0, 0), "half byte"),
+        (GOP, fields_of(2, 0, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0), "do not increase"),
+        (GOP, fields_of(2, 0, 1, 2**64 - 1, 0, 0, 0, 0, 0, 0, 0, 0, 0), "end of a GOP .* 64 bits"),
+        (GOP, fields_of(1, 0, 0, 0, 0, 1, 0x10, 0, 0, 0, 0), "half byte"),
         (GOP, fields_of(1, 0, 0, 0) + b"\xff", "past the end"),
         (PACKETS, fields_of(1 << 40), "packets of a chunk is .* limit"),
         (PACKETS, fields_of(1, 0, 0, 1 << 50), "size of a field"),
@@ -264,7 +264,7 @@ def test_a_size_that_is_a_lie_costs_no_memory(make: Callable[[], bytes]) -> None
 def test_limits_can_be_narrowed() -> None:
     with pytest.raises(BitstreamError, match="1439x1080"):
         ContainerReader(io.BytesIO(FULL), Limits(width=1280))
-    longer = plain_with((GOP, encode_gop(GopChunk((0,), 0, 0, b"", 0, bytes(100)), LIMITS)))
+    longer = plain_with((GOP, encode_gop(GopChunk((0,), 0, 0, 0, b"", 0, bytes(100)), LIMITS)))
     with pytest.raises(BitstreamError, match="its size is"):
         list(ContainerReader(io.BytesIO(longer), Limits(chunk_bytes=60)).chunks())
 

@@ -11,7 +11,7 @@ from nvcodec.bitstream import cross_entropy_bits
 
 from nvcodec.codec import EncodeReport, Progress, encode, inspect
 from nvcodec.codec.decode import levels_of
-from nvcodec.codec.gop import PlaneWriter, quality_of
+from nvcodec.codec.gop import GopQuality, PlaneWriter
 from nvcodec.codec.gop_size import grid_size
 from nvcodec.codec.options import EncodeOptions
 from nvcodec.prior.coding import LatentCoder
@@ -31,7 +31,7 @@ def test_the_payload_is_as_long_as_the_cross_entropy(options: dict[str, int]) ->
     coder = LatentCoder(model.prior, model.tables, *grid_size(header.width, header.height), gop.plane_counts)
     with torch.inference_mode():
         for index, level in enumerate(levels):
-            coder.code(port, quality_of(gop.quality, index), level.int())
+            coder.code(port, GopQuality(gop.first_quality, gop.quality).at(index), level.int())
     asked = cross_entropy_bits(port.groups)
     assert asked > 1000
     assert abs(8 * len(gop.payload) - asked) <= asked / 1000 + 64

@@ -68,13 +68,13 @@ class Levels:
         thirds = [4 + self.token + rest * i // 3 for i in range(4)]
         self.columns = [slice(a, b) for a, b in zip([0, 4, *thirds], [4, *thirds], strict=False)]
 
-    def decode(self, payload: bytes, counts: list[int], quality: int, size: tuple[int, int], n: int) -> Ints:
+    def decode(self, payload: bytes, counts: list[int], first_quality: int, quality: int, size: tuple[int, int], n: int) -> Ints:
         """[n, h·w, columns]; fails unless the payload ends with the last bit."""
         self.bits, self.counts, (self.h, self.w) = Payload(payload), counts, size
         self.memory = np.zeros((*size, self.width), np.int64)
         latents: list[Ints] = []
         for index in range(n):
-            own = min(100, quality + 6) if quality and index == 0 else quality
+            own = first_quality if index == 0 else quality
             latents.append(self._latent(own, latents[-1] if latents else None))
         assert self.bits.at_end()
         return np.stack(latents).reshape(n, self.h * self.w, -1)

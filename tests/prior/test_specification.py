@@ -11,7 +11,7 @@ import pytest
 from nvcodec.prior.transformer import Prior, PriorConfig
 
 from .second_reader import Levels
-from .support import SMALL, TABLES, encoded, frozen_prior, sparse_levels
+from .support import SMALL, TABLES, encoded, frozen_prior, quality_at, sparse_levels
 
 COUNTS = (3, 4, 2, 0, 1)
 
@@ -41,7 +41,7 @@ def test_a_reader_written_from_the_page_decodes_the_same_levels(
     prior = frozen_prior(SMALL)
     levels = sparse_levels(SMALL, counts, 3, size)
     payload = encoded(prior, levels, size, counts, quality).encoded()
-    read = second_reader(prior).decode(payload, list(counts), quality, size, 3)
+    read = second_reader(prior).decode(payload, list(counts), quality_at(quality, 0), quality, size, 3)
     np.testing.assert_array_equal(read, levels.numpy())
 
 
