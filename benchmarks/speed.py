@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,20 @@ from nvcodec.tokenizer.motion import STEP_FRAMES
 from nvcodec.weights import load
 
 GOP = 97
+
+# The command, and then its peak memory. Linux's ru_maxrss would count this process's, from which it was forked.
+MEASURED = """
+import re, resource, sys
+from nvcodec.cli.main import run
+try:
+    run()
+finally:
+    if sys.platform == "linux":
+        peak = 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(peak, file=sys.stderr)
+"""
 
 
 class Stopwatch:
@@ -84,15 +97,8 @@ def stages(source: Path, quality: int, folder: Path) -> tuple[int, dict[str, flo
 
 def whole(arguments: list[str]) -> tuple[dict[str, object], int]:
     """The JSON result of a command of its own, and that process's peak memory in bytes."""
-    script = (
-        "import resource, sys\nfrom nvcodec.cli.main import run\ntry:\n    run()\nfinally:\n    "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], check=True, capture_output=True, text=True
-    )
-    unit = 1 if sys.platform == "darwin" else 1024
-    return json.loads(done.stdout), int(done.stderr.split()[-1]) * unit
+    done = subprocess.run([sys.executable, "-c", MEASURED, *arguments], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout), int(done.stderr.split()[-1])
 
 
 def _steps(frames: list[Tensor]) -> Iterator[Tensor]:
@@ -147,7 +153,6 @@ def main(say: Callable[[str], None] = print) -> None:
             result, peak = whole(command)
             rate = float(str(result["frames"])) / float(str(result["seconds"]))
             say(f"nvcodec {command[0]:<32} {rate:7.1f} frames/s, peak memory {peak / 1e6:.0f} MB")
-    say(f"(this process: peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB)")
 
 
 if __name__ == "__main__":

@@ -115,13 +115,14 @@ def with_display_aspect(header: bytes, aspect: Fraction) -> bytes:
     result = []
     for number, raw in parts:
         if number == TRACKS:
-            raw = tracks
+            result.append(tracks)
         elif number == SEEK_HEAD:
-            raw = _seek_head_moved(raw, grown)
+            result.append(_seek_head_moved(raw, grown))
         elif number == VOID and seekable and grown:
-            raw = void(len(raw) - grown)
+            result.append(void(len(raw) - grown))
             grown = 0
-        result.append(raw)
+        else:
+            result.append(raw)
     return b"".join(result)
 
 

@@ -28,9 +28,17 @@ class Output(Protocol):
 
     warnings: list[str]
 
-    def write(self, item: Picture | Packet) -> None: ...
-    def close(self) -> None: ...
-    def abandon(self) -> None: ...
+    def write(self, item: Picture | Packet) -> None:
+        """The next picture or packet."""
+        ...
+
+    def close(self) -> None:
+        """Finish."""
+        ...
+
+    def abandon(self) -> None:
+        """Stop; what was written is of no use."""
+        ...
 
 
 class MediaWriter:

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nvcodec.tokenizer.frames import GRID
-from nvcodec.tokenizer.motion import MOTION_DIMS, MOTION_LEVEL_MAX, MOTION_STEP, STEP_FRAMES
+from nvcodec.tokenizer.motion import MOTION_DIMS, MOTION_LEVEL_MAX, MOTION_STEP, STEP_FRAMES, sampling_grid
 
 REACH = 5  # of the full search, in quarter-resolution pixels: 20 luma pixels over four frames
 COARSE_LEVELS = int(4 / MOTION_STEP)  # levels a quarter-resolution pixel
-CHANGES = (4, 2, 1)  # levels; after each, neighbours are asked again
-SAMPLE_PIXELS = 4  # luma pixels a half-resolution sample stands for
+CHANGES = (4, 2, 1)  # levels; after each, neighbours are asked
+HALF = 2.0  # luma pixels a side that a half-resolution sample stands for
+SAMPLE_PIXELS = 4
 
 
 @torch.no_grad()
@@ -39,9 +39,8 @@ def search_motion(frames: Tensor, last: Tensor, before: Tensor | None, cost_per_
     end = search.best(torch.stack([still, coarse, previous, common]), still, bend=False)
     bend = torch.zeros_like(still)
     for change in CHANGES:
-        end = search.best(torch.cat([end[None], _neighbours(end)]), bend, bend=False)
         end = search.best(torch.cat([end[None], end + _ring(end, change)]), bend, bend=False)
-    end = search.best(torch.cat([end[None], _neighbours(end)]), bend, bend=False)
+        end = search.best(torch.cat([end[None], _neighbours(end)]), bend, bend=False)
     for change in (2, 1):
         bend = search.best(torch.cat([bend[None], bend + _ring(bend, change)]), end, bend=True)
     bend = search.best(
@@ -58,13 +57,6 @@ class _Search:
     def __init__(self, target: Tensor, reference: Tensor, cost_per_bit: float) -> None:
         self.target, self.reference, self.cost_per_bit = target, reference, cost_per_bit
         self.height, self.width = reference.shape[-2:]
-        x = (torch.arange(self.width, device=reference.device) * 2 + 1) / self.width - 1
-        y = (torch.arange(self.height, device=reference.device) * 2 + 1) / self.height - 1
-        self.origin = torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]), dim=-1)
-        pixel = GRID / 4  # luma pixels a sample
-        self.shift = reference.new_tensor(
-            [2 * MOTION_STEP / (pixel * self.width), 2 * MOTION_STEP / (pixel * self.height)]
-        )
 
     def best(self, candidates: Tensor, other: Tensor, *, bend: bool) -> Tensor:
         """Of candidates `[N, B, 2, h, w]` the cheapest at every position; `other`: the bend, or the end, as it is."""
@@ -84,10 +76,8 @@ class _Search:
     def _error(self, levels: Tensor, target: Tensor) -> Tensor:
         """Squared error `[N, B, h, w]` of the reference moved by `levels` [N, B, 2, h, w] against [B, 1, H/2, W/2]."""
         n, b = levels.shape[:2]
-        wide = F.interpolate(
-            levels.flatten(0, 1), (self.height, self.width), mode="bilinear", align_corners=False
-        )
-        grid = self.origin + wide.permute(0, 2, 3, 1) * self.shift
+        flow = levels.flatten(0, 1) * MOTION_STEP
+        grid = sampling_grid(flow, self.height, self.width, HALF)
         reference = self.reference[None].expand(n, -1, -1, -1, -1).flatten(0, 1)
         moved = F.grid_sample(reference, grid, mode="bilinear", padding_mode="border", align_corners=False)
         error = (moved.reshape(n, b, self.height, self.width) - target[:, 0]).square()
@@ -98,16 +88,13 @@ def _full_search(target: Tensor, reference: Tensor) -> Tensor:
     """Levels `[B, 2, h, w]` of the best whole shift at quarter resolution, judged over three positions a side."""
     target, reference = F.avg_pool2d(target, 2), F.avg_pool2d(reference, 2)
     height, width = reference.shape[-2:]
-    padded = F.pad(reference, (REACH,) * 4, mode="replicate")
-    costs, shifts = [], []
-    for dy in range(-REACH, REACH + 1):
-        for dx in range(-REACH, REACH + 1):
-            moved = padded[..., REACH + dy : REACH + dy + height, REACH + dx : REACH + dx + width]
-            costs.append(F.avg_pool2d((moved - target).abs(), 2)[:, 0])
-            shifts.append((dx, dy))
-    cost = F.avg_pool2d(torch.stack(costs, dim=1), 3, stride=1, padding=1, count_include_pad=False)
-    field = target.new_tensor(shifts).mul(COARSE_LEVELS)[cost.argmin(1)]  # [B, h, w, 2]
-    return field.permute(0, 3, 1, 2)
+    padded = F.pad(reference, (REACH,) * 4, mode="replicate")[:, 0]
+    moved = padded.unfold(1, height, 1).unfold(2, width, 1)  # [B, shifts, shifts, height, width], a view
+    cost = F.avg_pool2d((moved - target[:, :, None]).abs().flatten(1, 2), 2)
+    cost = F.avg_pool2d(cost, 3, stride=1, padding=1, count_include_pad=False)
+    axis = torch.arange(-REACH, REACH + 1, device=target.device) * COARSE_LEVELS
+    shifts = torch.stack(torch.broadcast_tensors(axis[None, :], axis[:, None]), dim=-1).flatten(0, 1).to(target.dtype)
+    return shifts[cost.argmin(1)].permute(0, 3, 1, 2)
 
 
 def _neighbours(field: Tensor) -> Tensor:
@@ -124,6 +111,6 @@ def _around(field: Tensor) -> Tensor:
 
 
 def _ring(field: Tensor, size: int) -> Tensor:
-    """The eight changes of `size` levels around none, `[8, 1, 2, 1, 1]`."""
-    steps = [(x, y) for y in (-size, 0, size) for x in (-size, 0, size) if x or y]
+    """The four changes of `size` levels around none, `[4, 1, 2, 1, 1]`."""
+    steps = [(-size, 0), (size, 0), (0, -size), (0, size)]
     return field.new_tensor(steps)[:, None, :, None, None]

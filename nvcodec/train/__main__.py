@@ -35,16 +35,10 @@ def _read(old: Any, text: str) -> Any:
 def main() -> None:
     """Parse the command line, prepare the data, train."""
     parser = argparse.ArgumentParser(prog="python -m nvcodec.train", description=__doc__)
-    parser.add_argument(
-        "--run", type=Path, required=True, help="folder of the run; goes on from a checkpoint there"
-    )
-    parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="folders of videos and photographs"
-    )
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run; goes on from a checkpoint there")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of videos and photographs")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the decoded clips")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="for example data.crop=96"
-    )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for example data.crop=96")
     arguments = parser.parse_args()
     config = TrainConfig()
     for setting in arguments.set:

@@ -172,17 +172,14 @@ def camera_motion(packed: Tensor, frames: int, crop: int, g: torch.Generator) ->
     margin = crop / 2 + 1
     centre = margin + torch.rand(2, generator=g) * (size - 2 * margin).clamp_min(0)
     scale, turn = torch.exp(zoom * t), roll * t
-    matrix = torch.stack([torch.cos(turn), -torch.sin(turn), torch.sin(turn), torch.cos(turn)], -1).reshape(
-        -1, 2, 2
-    )
+    matrix = torch.stack([torch.cos(turn), -torch.sin(turn), torch.sin(turn), torch.cos(turn)], -1).reshape(-1, 2, 2)
     matrix = matrix * scale[:, None, None]
     grids = []
     for side, pitch in ((crop, 1.0), (crop // 2, 2.0)):
         axis = (torch.arange(side) + 0.5) * pitch - crop / 2
         y, x = torch.meshgrid(axis, axis, indexing="ij")
         points = (
-            torch.stack([x, y], -1).reshape(-1, 2) @ matrix.transpose(1, 2)
-            + (centre + t[:, None] * velocity)[:, None]
+            torch.stack([x, y], -1).reshape(-1, 2) @ matrix.transpose(1, 2) + (centre + t[:, None] * velocity)[:, None]
         )
         grids.append((2 * points / size - 1).reshape(frames, side, side, 2))
     kwargs = {"mode": "bilinear", "padding_mode": "reflection", "align_corners": False}

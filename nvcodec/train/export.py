@@ -24,14 +24,10 @@ def export_run(run: Path, name: str, folder: Path, card: dict[str, object]) -> I
     """Write `name.safetensors` and its card into `folder` from the last checkpoint of `run`."""
     config, record = read_config(run)
     tensors = load_file(run / CHECKPOINT)
-    average = {
-        key.removeprefix("average."): value for key, value in tensors.items() if key.startswith("average.")
-    }
+    average = {key.removeprefix("average."): value for key, value in tensors.items() if key.startswith("average.")}
     tokenizer, prior = TinyTokenizer(config.tokenizer), Prior(config.prior)
     for prefix, module in (("tokenizer.", tokenizer), ("prior.", prior)):
-        module.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
-        )
+        module.load_state_dict({k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)})
     prior.freeze()
     return export(folder, name, tokenizer, prior, record, {"steps": int(tensors["step"]), **card})
 

@@ -65,9 +65,7 @@ class JointModel(nn.Module):
         self.tokenizer = TinyTokenizer(config.tokenizer)
         self.prior = Prior(config.prior)
 
-    def forward(
-        self, clips: Tensor, choice: Draw, generator: torch.Generator, carry: Carry | None
-    ) -> StepLoss:
+    def forward(self, clips: Tensor, choice: Draw, generator: torch.Generator, carry: Carry | None) -> StepLoss:
         """The loss of `clips`, or of what follows of them."""
         with torch.autocast(clips.device.type, torch.bfloat16, enabled=self.config.bfloat16):
             return clip_loss(self.tokenizer, self.prior, clips, choice, self.config.loss, generator, carry)
@@ -94,9 +92,7 @@ class Run:
         self.model = JointModel(config)
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
         named = list(self.model.named_parameters())
-        transforms = [
-            p for name, p in named if ".transform." in name
-        ]  # start as PCA: to be refined, not redone
+        transforms = [p for name, p in named if ".transform." in name]  # start as PCA: to be refined, not redone
         others = [p for name, p in named if ".transform." not in name]
         groups = [{"params": others, "share": 1.0}, {"params": transforms, "share": config.transform_share}]
         self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=1e-4)
@@ -123,9 +119,7 @@ class Run:
         motion = search_motion(following, first, None, LAGRANGIAN * step_size(PCA_QUALITY) ** 2)
         missed = patchify(following - predict(first, motion))
         still = patchify(clips)
-        self.model.tokenizer.start_from_pca(
-            still.reshape(-1, FRAME_DIMS), missed.reshape(-1, missed.shape[-1])
-        )
+        self.model.tokenizer.start_from_pca(still.reshape(-1, FRAME_DIMS), missed.reshape(-1, missed.shape[-1]))
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
         if self.rank == 0:
             record = {"configuration": asdict(self.config), "processes": self.processes, "data": self.data}

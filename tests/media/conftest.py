@@ -46,11 +46,11 @@ def make_clip(tmp_path: Path, frames: list[av.VideoFrame]) -> Callable[..., Path
         rotation: int = 0,
         mirrored: bool = False,
         stream_tags: dict[str, str] | None = None,
-        format: str | None = None,
+        container_format: str | None = None,
         **attributes: Any,
     ) -> Path:
         path = tmp_path / name
-        with av.open(str(path), "w", format=format) as container:
+        with av.open(str(path), "w", format=container_format) as container:
             stream: Any = container.add_stream(codec, rate=25, options=options)
             stream.width, stream.height, stream.pix_fmt = *size, pixels
             stream.codec_context.time_base = time_base

@@ -191,7 +191,7 @@ def test_variable_frame_rate_keeps_exact_times(make_clip: MakeClip) -> None:
 
 
 def test_missing_times_are_filled_at_the_frame_rate(make_clip: MakeClip) -> None:
-    raw = make_clip("clip.h264", "libx264", format="h264", options={"bf": "0"})
+    raw = make_clip("clip.h264", "libx264", container_format="h264", options={"bf": "0"})
     media = read(raw)
     assert len(media.pictures) == 6
     steps = np.diff([float(time) for time in media.times])
@@ -230,7 +230,7 @@ def test_a_still_is_a_video_of_one_picture(
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.y4m"])
 def test_pipes_are_read(make_clip: MakeClip, carphone: Path, name: str) -> None:
     codec = "ffv1" if name.endswith("mkv") else "rawvideo"
-    data = make_clip(name, codec, format=None if codec == "ffv1" else "yuv4mpegpipe").read_bytes()
+    data = make_clip(name, codec, container_format=None if codec == "ffv1" else "yuv4mpegpipe").read_bytes()
     media = read(NotSeekable(data))
     assert psnr(media.pictures, read(carphone).pictures[:6]) == float("inf")
 
@@ -249,7 +249,7 @@ def test_standard_input_is_read(make_clip: MakeClip) -> None:
 
 
 def test_a_pipe_is_read_while_it_is_written(make_clip: MakeClip) -> None:
-    data = make_clip("clip.y4m", "rawvideo", format="yuv4mpegpipe").read_bytes()
+    data = make_clip("clip.y4m", "rawvideo", container_format="yuv4mpegpipe").read_bytes()
     source, sink = os.pipe()
     first_seen = threading.Event()
 

@@ -68,7 +68,9 @@ class Levels:
         thirds = [4 + self.token + rest * i // 3 for i in range(4)]
         self.columns = [slice(a, b) for a, b in zip([0, 4, *thirds], [4, *thirds], strict=False)]
 
-    def decode(self, payload: bytes, counts: list[int], first_quality: int, quality: int, size: tuple[int, int], n: int) -> Ints:
+    def decode(
+        self, payload: bytes, counts: list[int], first_quality: int, quality: int, size: tuple[int, int], n: int
+    ) -> Ints:
         """[n, h·w, columns]; fails unless the payload ends with the last bit."""
         self.bits, self.counts, (self.h, self.w) = Payload(payload), counts, size
         self.memory = np.zeros((*size, self.width), np.int64)

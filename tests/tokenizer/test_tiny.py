@@ -114,7 +114,7 @@ def test_pca_start_rebuilds_what_lies_in_its_span() -> None:
     basis = torch.randn(20, 96)
     first = torch.randn(4000, 20) @ basis
     tokenizer.start_from_pca(first, torch.randn(4000, 20) @ torch.randn(20, 384))
-    frames = unpatchify((torch.randn(1, 2, 3, 20) @ basis))
+    frames = unpatchify(torch.randn(1, 2, 3, 20) @ basis)
     condition = conditions(QUALITY, first=True)[None]
     with torch.inference_mode():
         rebuilt, _ = tokenizer.synthesise(tokenizer.analyse(frames, None, condition), None, condition)
