@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from nvcodec.errors import NvcodecError
 from nvcodec.files import atomic_output
 from nvcodec.prior.cumulative import make_tables
+from nvcodec.prior.fixed_point import INT8
 from nvcodec.prior.transformer import Prior, PriorConfig
 from nvcodec.tokenizer.tiny import TinyConfig, TinyTokenizer
 
@@ -110,6 +111,8 @@ def read_model(installed: InstalledModel) -> Model:
     for module, state in zip((tokenizer, prior), states, strict=True):
         module.load_state_dict(state)
         module.eval().requires_grad_(False)
+    if any(int(p.int().abs().max()) > INT8 for key, p in prior.named_parameters() if key.endswith(".weight")):
+        raise NvcodecError(f"{path}: the prior has factors beyond ±{INT8}, whose sums would not be exact")
     return Model(installed.name, installed.sha256, tokenizer, prior, tables)
 
 

@@ -170,6 +170,12 @@ def test_a_misshapen_tensor_is_named(folder: Path) -> None:
         weights.load("small")
 
 
+def test_factors_whose_sums_could_be_inexact_are_refused(folder: Path) -> None:
+    changed(folder, lambda tensors, config: tensors["prior.reader.context.weight"].view(-1)[:1].fill_(-128))
+    with pytest.raises(NvcodecError, match="factors beyond ±127"):
+        weights.load("small")
+
+
 @pytest.mark.parametrize("change", [{"format": 2}, {"tokenizer": {"depth": 3}}, {"prior": None}], ids=str)
 def test_a_file_of_another_kind_is_refused(change: dict[str, Any], folder: Path) -> None:
     changed(folder, lambda tensors, config: config.update(change))
