@@ -3,7 +3,8 @@
 Example: `python -m nvcodec.benchmarks.quality carphone.mp4 bunny.mp4 --scale 320x180`
 
 For every clip: nvcodec against x265 over the whole clip, and against JPEG on one frame. Sizes are those of the
-files as they lie on the disk, with headers, index and checksums, without sound; PSNR is of RGB.
+files as they lie on the disk, with headers, index and checksums, without sound; both have one intra-coded frame.
+PSNR is of RGB.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from nvcodec.benchmarks.psnr import pictures, rgb_psnr, to_rgb
 from nvcodec.benchmarks.rivals import jpeg, x265
 
 from nvcodec.media import MediaWriter, VideoFormat
+from nvcodec.tokenizer.motion import STEP_FRAMES
 
-QUALITIES = (5, 15, 25, 35, 45, 55, 70)
-STILL_QUALITIES = (10, 20, 30, 40, 50, 60)
+QUALITIES = (1, 8, 16, 26, 40, 60)
+STILL_QUALITIES = (15, 25, 35, 45, 55, 65)
 CRFS = (46, 42, 38, 34, 30, 26)
 JPEG_QUALITIES = (5, 10, 15, 20, 30, 50)
 
@@ -48,7 +50,7 @@ def video_points(clip: Path, scale: str, folder: Path, frames: int | None) -> li
             originals.append(to_rgb(picture, video))
     points = []
     for quality in QUALITIES:
-        size, decoded = _nvcodec(source, quality, folder)
+        size, decoded = _nvcodec(source, quality, len(originals), folder)
         points.append(_point("nvcodec", quality, size, originals, decoded))
     for crf in CRFS:
         stream = x265(source, crf, folder)
@@ -65,7 +67,7 @@ def still_points(clip: Path, scale: str, folder: Path, frame: int) -> list[Point
     original = to_rgb(picture, video)
     points = []
     for quality in STILL_QUALITIES:
-        size, decoded = _nvcodec(source, quality, folder)
+        size, decoded = _nvcodec(source, quality, 1, folder)
         points.append(_point("nvcodec", quality, size, [original], decoded))
     for quality in JPEG_QUALITIES:
         size, after = jpeg(original, quality)
@@ -86,12 +88,13 @@ def _format(clip: Path, scale: str) -> VideoFormat:
     return next(iter(pictures(clip, 1, scale=scale)))[1]
 
 
-def _nvcodec(source: Path, quality: int, folder: Path) -> tuple[int, list[np.ndarray]]:
+def _nvcodec(source: Path, quality: int, frames: int, folder: Path) -> tuple[int, list[np.ndarray]]:
     import nvcodec
 
     coded, decoded = folder / "out.mgv", folder / "out.y4m"
     with open(coded, "wb") as file:
-        nvcodec.encode(source, file, nvcodec.EncodeOptions(quality=quality, audio=False))
+        gop = 1 + -(-(frames - 1) // STEP_FRAMES) * STEP_FRAMES  # one group, as x265 has one I-frame
+        nvcodec.encode(source, file, nvcodec.EncodeOptions(quality=quality, gop=gop, audio=False))
     with open(coded, "rb") as file:
         nvcodec.decode(file, decoded)
     return coded.stat().st_size, _rgb_of(decoded)
