@@ -39,13 +39,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of videos and photographs")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the decoded clips")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for example data.crop=96")
+    parser.add_argument("--start", type=Path, metavar="RUN", help="begin with the averaged weights of that run")
     arguments = parser.parse_args()
     config = TrainConfig()
     for setting in arguments.set:
         key, _, value = setting.partition("=")
         config = with_setting(config, key, value)
     join_processes()
-    Run(config, arguments.run, prepare(arguments.data, arguments.cache)).train()
+    Run(config, arguments.run, prepare(arguments.data, arguments.cache), arguments.start).train()
 
 
 if __name__ == "__main__":

@@ -83,7 +83,8 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 class Run:
     """State of a training run and how it is kept."""
 
-    def __init__(self, config: TrainConfig, folder: Path, files: list[Path]) -> None:
+    def __init__(self, config: TrainConfig, folder: Path, files: list[Path], start: Path | None = None) -> None:
+        """A new run in `folder`, from the averaged weights of the run `start` if one is named, or the run there."""
         self.config, self.folder = config, folder
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.processes = dist.get_world_size() if dist.is_initialized() else 1
@@ -102,7 +103,7 @@ class Run:
         if self._checkpoint().exists():
             self._resume()
         else:
-            self._start()
+            self._begin(start)
 
     def _checkpoint(self) -> Path:
         return self.folder / CHECKPOINT
@@ -112,7 +113,23 @@ class Run:
         stream = 1 + self.rank if own else 0
         return torch.Generator().manual_seed((self.config.seed * 1_000_003 + self.step) * 4096 + stream)
 
-    def _start(self) -> None:
+    def _begin(self, start: Path | None) -> None:
+        record: dict[str, Any] = {
+            "configuration": asdict(self.config),
+            "processes": self.processes,
+            "data": self.data,
+        }
+        if start is None:
+            self._begin_with_pca()
+        else:
+            tensors = load_file(start / CHECKPOINT)
+            self.model.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("average.")})
+            record["start"] = {"steps": int(tensors["step"]), **read_config(start)[1]}
+        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
+        if self.rank == 0:
+            (self.folder / CONFIG).write_text(json.dumps(record, indent=1))
+
+    def _begin_with_pca(self) -> None:
         generator = self._generator(own=False)
         clips = torch.cat([self.sampler.batch(16, 5, generator) for _ in range(16)])
         first, following = clips[:, :, 0], clips[:, :, 1:]
@@ -120,10 +137,6 @@ class Run:
         missed = patchify(following - predict(first, motion))
         still = patchify(clips)
         self.model.tokenizer.start_from_pca(still.reshape(-1, FRAME_DIMS), missed.reshape(-1, missed.shape[-1]))
-        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
-        if self.rank == 0:
-            record = {"configuration": asdict(self.config), "processes": self.processes, "data": self.data}
-            (self.folder / CONFIG).write_text(json.dumps(record, indent=1))
 
     def save(self) -> None:
         """Write everything needed to go on; the old checkpoint stays until the new one is whole."""

@@ -85,6 +85,20 @@ def test_a_run_becomes_a_model_of_its_averaged_weights(files: list[Path], tmp_pa
     assert torch.equal(model.tokenizer.encoder_context.weight, average.half().float())
 
 
+def test_a_run_that_starts_from_another_says_so_and_begins_with_its_average(files: list[Path], tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    Run(SMALL, one, files).train()
+    chosen = dataclasses.replace(SMALL, loss=LossConfig(chosen_levels=True, token_share=0))
+    Run(chosen, two, files, start=one).train()
+    _, record = read_config(two)
+    assert record["start"] == {"steps": SMALL.steps, **read_config(one)[1]}
+    before, after = weights(one), weights(two)
+    # where levels are chosen no gradient reaches the analysis; all else learns
+    analysis, head = "tokenizer.next_analysis.correct.weight", "prior.reader.token_head.weight"
+    assert torch.equal(after[f"model.{analysis}"], before[f"average.{analysis}"])
+    assert not torch.equal(after[f"model.{head}"], before[f"average.{head}"])
+
+
 def test_the_same_generator_gives_the_same_clips_and_another_gives_others(files: list[Path]) -> None:
     sampler = ClipSampler(files, SMALL.data)
     one, again, other = (sampler.batch(2, 9, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
