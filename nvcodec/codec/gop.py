@@ -117,15 +117,20 @@ def analyse(model: Model, steps: Iterable[Tensor], quality: GopQuality) -> Itera
         if decoded.own:
             chooser = chooser or _every_plane(model, motion.shape[1:3])
             shrink = model.tokenizer.shrinkage(decoded.condition)[0, 0, 0]
-            rows = (x[0].flatten(0, 1).cpu() for x in (motion.int(), latent.float() / step_size(decoded.own)))
-            level = chooser.choose(decoded.own, *rows, shrink.float().cpu())
+            scaled = _rows(latent.float() / step_size(decoded.own))
+            level = chooser.choose(decoded.own, _rows(motion.int()), scaled, shrink.float().cpu())
         else:
             signs = torch.where(latent[..., : model.token_dims] >= 0, 1.0, -1.0)
             level = torch.nn.functional.pad(signs, (MOTION_DIMS, latent.shape[-1] - model.token_dims))
-            level = level[0].flatten(0, 1).to("cpu", torch.int32)
+            level = _rows(level.int())
         grid = level[:, MOTION_DIMS:].reshape(latent.shape).to(model.device, torch.float32)
         before = (motion, grid, prediction)
         yield level.to(torch.int16)
+
+
+def _rows(grid: Tensor) -> Tensor:
+    """`[1, h, w, C]` as a table `[h·w, C]` on the CPU, where the prior is."""
+    return grid[0].flatten(0, 1).cpu()
 
 
 def _every_plane(model: Model, size: Sequence[int]) -> LatentCoder:

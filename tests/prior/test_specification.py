@@ -49,7 +49,7 @@ def test_it_does_so_for_a_prior_of_the_shipped_size() -> None:
     size, prior = (3, 5), frozen_prior()
     levels = sparse_levels(prior.config, COUNTS, 2, size)
     payload = encoded(prior, levels, size, COUNTS, 40).encoded()
-    read = second_reader(prior).decode(payload, list(COUNTS), 40, size, 2)
+    read = second_reader(prior).decode(payload, list(COUNTS), quality_at(40, 0), 40, size, 2)
     np.testing.assert_array_equal(read, levels.numpy())
 
 

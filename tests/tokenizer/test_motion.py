@@ -26,8 +26,8 @@ def picture() -> Picture:
 def window(shown: Picture, x: int, y: int, width: int = 96, height: int = 64) -> Tensor:
     """A part of the picture as a frame `[6, H/2, W/2]`; x and y even."""
     luma = shown.y[y : y + height, x : x + width]
-    chroma = (plane[y // 2 : (y + height) // 2, x // 2 : (x + width) // 2] for plane in (shown.u, shown.v))
-    return from_planes(luma, *chroma, 8)
+    u, v = (plane[y // 2 : (y + height) // 2, x // 2 : (x + width) // 2] for plane in (shown.u, shown.v))
+    return from_planes(luma, u, v, 8)
 
 
 def panned(speed_x: int, speed_y: int) -> tuple[Tensor, Tensor]:
