@@ -15,7 +15,7 @@ from nvcodec.prior.transformer import Prior, PriorConfig
 
 SMALL = PriorConfig(latent_dims=10, token_dims=4, width=32, motion_width=8)
 TABLES = make_tables()
-FIRST_BOOST = 18
+FIRST_BOOST = 6
 
 
 def numbers(count: int, seed: int) -> np.ndarray:
