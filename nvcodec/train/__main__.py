@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of videos and photographs")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the decoded clips")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for example data.crop=96")
-    parser.add_argument("--start", type=Path, metavar="RUN", help="begin with the averaged weights of that run")
+    parser.add_argument(
+        "--start", type=Path, metavar="RUN|MODEL.safetensors", help="begin with what that run or model has learnt"
+    )
     arguments = parser.parse_args()
     config = TrainConfig()
     for setting in arguments.set:

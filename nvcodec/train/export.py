@@ -12,24 +12,22 @@ import argparse
 import json
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from nvcodec.prior.transformer import Prior
 from nvcodec.tokenizer.tiny import TinyTokenizer
 from nvcodec.train.run import CHECKPOINT, read_config
+from nvcodec.train.start import averaged_weights
 from nvcodec.weights import InstalledModel, export
 
 
 def export_run(run: Path, name: str, folder: Path, card: dict[str, object]) -> InstalledModel:
     """Write `name.safetensors` and its card into `folder` from the last checkpoint of `run`."""
     config, record = read_config(run)
-    tensors = load_file(run / CHECKPOINT)
-    average = {key.removeprefix("average."): value for key, value in tensors.items() if key.startswith("average.")}
+    average, steps = averaged_weights(run / CHECKPOINT)
     tokenizer, prior = TinyTokenizer(config.tokenizer), Prior(config.prior)
     for prefix, module in (("tokenizer.", tokenizer), ("prior.", prior)):
         module.load_state_dict({k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)})
     prior.freeze()
-    return export(folder, name, tokenizer, prior, record, {"steps": int(tensors["step"]), **card})
+    return export(folder, name, tokenizer, prior, record, {"steps": steps, **card})
 
 
 def main() -> None:

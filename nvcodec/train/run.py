@@ -28,6 +28,7 @@ from nvcodec.tokenizer.quantize import LAGRANGIAN, step_size
 from nvcodec.tokenizer.tiny import FRAME_DIMS, TinyConfig, TinyTokenizer, patchify
 from nvcodec.train.data import ClipSampler, DataConfig
 from nvcodec.train.joint import Carry, Draw, LossConfig, StepLoss, clip_loss, draw
+from nvcodec.train.start import averaged_weights, weights_of_model
 
 CHECKPOINT, CONFIG = "latest.safetensors", "config.json"
 PCA_QUALITY = 40  # what motion may cost while the transforms' starting points are measured
@@ -84,7 +85,7 @@ class Run:
     """State of a training run and how it is kept."""
 
     def __init__(self, config: TrainConfig, folder: Path, files: list[Path], start: Path | None = None) -> None:
-        """A new run in `folder`, from the averaged weights of the run `start` if one is named, or the run there."""
+        """The run in `folder`; a new one, if there is none, from the run or exported model `start` if that is given."""
         self.config, self.folder = config, folder
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.processes = dist.get_world_size() if dist.is_initialized() else 1
@@ -121,10 +122,13 @@ class Run:
         }
         if start is None:
             self._begin_with_pca()
+        elif start.is_dir():
+            state, steps = averaged_weights(start / CHECKPOINT)
+            self.model.load_state_dict(state)
+            record["start"] = {"steps": steps, **read_config(start)[1]}
         else:
-            tensors = load_file(start / CHECKPOINT)
-            self.model.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("average.")})
-            record["start"] = {"steps": int(tensors["step"]), **read_config(start)[1]}
+            state, record["start"] = weights_of_model(start)
+            self.model.load_state_dict(state)
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
         if self.rank == 0:
             (self.folder / CONFIG).write_text(json.dumps(record, indent=1))

@@ -99,6 +99,18 @@ def test_a_run_that_starts_from_another_says_so_and_begins_with_its_average(file
     assert not torch.equal(after[f"model.{head}"], before[f"average.{head}"])
 
 
+def test_a_run_can_start_from_an_exported_model(files: list[Path], tmp_path: Path) -> None:
+    Run(SMALL, tmp_path / "one", files).train()
+    exported = export_run(tmp_path / "one", "small", tmp_path, {})
+    run = Run(SMALL, tmp_path / "two", files, start=exported.path)
+    model = read_model(exported)
+    assert torch.equal(run.model.tokenizer.encoder_context.weight, model.tokenizer.encoder_context.weight)
+    assert read_config(tmp_path / "two")[1]["start"] == {"name": "small", "sha256": exported.sha256}
+    run.model.prior.freeze()
+    for (key, thawed), again in zip(run.model.prior.named_parameters(), model.prior.parameters(), strict=True):
+        assert torch.equal(thawed.float(), again.float()), key
+
+
 def test_the_same_generator_gives_the_same_clips_and_another_gives_others(files: list[Path]) -> None:
     sampler = ClipSampler(files, SMALL.data)
     one, again, other = (sampler.batch(2, 9, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))

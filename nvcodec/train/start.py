@@ -1,0 +1,41 @@
+"""What a run may start from: another run's averaged weights, or a model that was exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from nvcodec.prior.attention import SCORE_UNIT
+from nvcodec.prior.fixed_point import ACTIVATION_SCALE, WEIGHT_SCALE
+from nvcodec.weights.catalogue import describe
+from nvcodec.weights.store import read_model
+
+AVERAGE = "average."
+
+# What the integers of a frozen prior stand for, by the last part of a parameter's name.
+UNITS = {"weight": WEIGHT_SCALE, "bias": WEIGHT_SCALE * ACTIVATION_SCALE, "position": SCORE_UNIT}
+
+
+def averaged_weights(checkpoint: Path) -> tuple[dict[str, Tensor], int]:
+    """The state of a `JointModel`, averaged over the last steps, and the number of steps, of a run's checkpoint."""
+    tensors = load_file(checkpoint)
+    average = {key.removeprefix(AVERAGE): value for key, value in tensors.items() if key.startswith(AVERAGE)}
+    return average, int(tensors["step"])
+
+
+def weights_of_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state of a `JointModel` as the exported model `path` (.safetensors) has it, and the model's card.
+
+    The prior's integers become the real numbers they stand for, from which it freezes to the same integers again.
+    """
+    installed = describe(path)
+    model = read_model(installed)
+    state = {f"tokenizer.{key}": value for key, value in model.tokenizer.state_dict().items()}
+    parameters = dict(model.prior.named_parameters())
+    for key, value in model.prior.state_dict().items():
+        real = value.float() / UNITS[key.rpartition(".")[2]] if key in parameters else value
+        state[f"prior.{key}"] = real
+    return state, {"name": installed.name, "sha256": installed.sha256}
