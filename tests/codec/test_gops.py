@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nvcodec.codec import DecodeOptions, decode
+from nvcodec.codec.gop import GopQuality, planned_quality
 from nvcodec.codec.gop_size import MAX_CELLS, cells, gop_frames
 from nvcodec.errors import NvcodecError
 
@@ -72,3 +73,17 @@ def test_no_gop_is_larger_than_a_reader_believes(size: tuple[int, int]) -> None:
     assert gop_frames(*size, longest) == longest
     with pytest.raises(NvcodecError, match=f"at most {longest} frames, not {longest + 4}"):
         gop_frames(*size, longest + 4)
+
+
+def test_the_first_latent_frame_is_the_finer_the_more_lean_on_it() -> None:
+    qualities = [planned_quality(40, latents) for latents in (1, 2, 3, 4, 16, 25, 200)]
+    assert [quality.first - quality.others for quality in qualities] == [0, 6, 6, 12, 24, 24, 24]
+    assert {quality.others for quality in qualities} == {40}
+    assert planned_quality(95, 25) == GopQuality(100, 95)
+
+
+def test_a_picture_by_itself_is_coded_at_the_quality_asked_for(tmp_path: Path) -> None:
+    picture = decoded(coded(CARPHONE, duration_s=0.02, scale="1/2")[0], tmp_path / "still.png")
+    _, gops, _ = contents(coded(tmp_path / "still.png", quality=40)[0])
+    assert len(picture.pictures) == 1
+    assert [(gop.first_quality, gop.quality) for gop in gops] == [(40, 40)]
