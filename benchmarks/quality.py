@@ -25,8 +25,8 @@ from nvcodec.tokenizer.motion import STEP_FRAMES
 
 QUALITIES = (1, 8, 16, 26, 40, 60)
 STILL_QUALITIES = (15, 25, 35, 45, 55, 65)
-CRFS = (46, 42, 38, 34, 30, 26)
-JPEG_QUALITIES = (5, 10, 15, 20, 30, 50)
+CRFS = (51, 46, 42, 38, 34, 30, 26)
+JPEG_QUALITIES = (1, 5, 10, 15, 20, 30, 50)
 
 
 @dataclasses.dataclass(frozen=True)
