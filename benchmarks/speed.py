@@ -75,11 +75,11 @@ def stages(source: Path, quality: int, folder: Path) -> tuple[int, dict[str, flo
     for start in range(0, len(frames), GOP):
         part = frames[start : start + GOP]
         with watch.stage("motion and analysis (closed loop)"):
-            levels = torch.stack(list(analyse(model, _steps(part), own)))
+            chosen = list(analyse(model, _steps(part), own))
         with watch.stage("prior and ANS, encoding and checking"):
-            coded = encode_planes(model, levels, size, own)
+            coded = encode_planes(model, chosen, size, own)
         with watch.stage("prior and ANS, decoding"):
-            decoded = decode_planes(model, coded, size, len(levels))
+            decoded = decode_planes(model, coded, size, len(chosen))
         with watch.stage("synthesis"):
             steps = list(synthesise(model, decoded, size, own))
         with watch.stage("tensors to planes"):

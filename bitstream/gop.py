@@ -20,7 +20,8 @@ class GopChunk:
     `pts` has one strictly increasing time per frame and `duration` is the last frame's (0: not known), both
     in units of the header's `time_base`. `quality` is 0 … 255, as is `first_quality`,
     that of the first latent frame; `plane_counts` has the number of magnitude planes coded, 0 … 15, for each
-    group of channels; `planes_crc` is the CRC-32C of the decoded planes; `payload` their entropy-coded bits.
+    group of channels, in all latent frames or first in the first and then in the others; `planes_crc` is the
+    CRC-32C of the decoded planes; `payload` their entropy-coded bits.
     """
 
     pts: tuple[int, ...]

@@ -11,6 +11,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from .info import FileFacts
 
+PLANE_GROUPS = 5  # counts of planes that a latent frame has; the first latent frame may have its own
+
 
 def print_facts(
     name: str, facts: FileFacts, rows: list[tuple[str, str]], bits_by_plane: dict[str, float] | None
@@ -34,7 +36,8 @@ def gop_table(facts: FileFacts) -> Table:
     for column in table.columns:
         column.justify = "right"
     for number, gop in enumerate(facts.gops):
-        planes = " ".join(map(str, gop.plane_counts))
+        first, others = gop.plane_counts[:PLANE_GROUPS], gop.plane_counts[PLANE_GROUPS:]
+        planes = " / ".join(" ".join(map(str, counts)) for counts in (first, others) if counts)
         table.add_row(
             str(number),
             f"{gop.start_s:.3f} s",

@@ -18,7 +18,7 @@ FOLDERS = {
     "benchmarks": "nvcodec.benchmarks",
 }
 # All that the prior takes from rooms that see frames: no pixel may ever feed a probability.
-CONSTANTS = ("tokenizer.motion.MOTION_DIMS", "tokenizer.quantize.LEVEL_MAX")
+CONSTANTS = ("tokenizer.motion.MOTION_DIMS", "tokenizer.motion.MOTION_LEVEL_MAX", "tokenizer.quantize.LEVEL_MAX")
 OUTER = ("nvcodec.cli", "nvcodec.benchmarks")
 
 

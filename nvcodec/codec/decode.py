@@ -50,12 +50,12 @@ def decode(
     total = sum(entry.frames for entry in reader.index().entries) if progress and file.seekable() else None
     tally = _Tally(video, progress, total)
     with (
-        torch_threads(options.threads) as both,
+        torch_threads(options.threads) as threads,
         MediaWriter(
             target, video, tracks, header.tags, lossless=options.lossless, threads=options.threads
         ) as out,
     ):
-        for part in made_in_order(partial(decode_part, model, header), read_parts(reader), ahead=both):
+        for part in made_in_order(partial(decode_part, model, header), read_parts(reader), ahead=threads > 1):
             queue.put(part.packets)
             if part.gop is None:
                 continue

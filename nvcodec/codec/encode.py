@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-import torch
-from torch import Tensor
-
 from nvcodec.bitstream import ContainerWriter, GopChunk, PacketChunk
 from nvcodec.errors import NvcodecError
-from nvcodec.media import MediaReader, Packet, Picture
-from nvcodec.tokenizer.frames import from_planes
-from nvcodec.tokenizer.motion import STEP_FRAMES
+from nvcodec.media import MediaReader, Packet
 from nvcodec.tokenizer.quantize import QUALITY_MAX, QUALITY_MIN
 from nvcodec.weights import Model, load
 
-from .gop import TOKENS, GopQuality, analyse, encode_planes, planned_quality
-from .gop_size import gop_frames, grid_size, latent_frames
+from .gop import GopQuality
+from .gop_coding import Analysed, AnalysedGop, analysed_gop, chunk_of
+from .gop_size import gop_frames
 from .headers import header_of, record_of
+from .intake import Steps, parts_of
 from .options import EncodeOptions
 from .parts import Part, in_chunks, made_in_order
 from .reports import EncodeReport, Progress, Watcher
 from .threads import torch_threads
+from .workers import RawGop, coded_by_workers, worker_count
 
 
 def encode(
@@ -45,7 +41,7 @@ def encode(
     began = time.perf_counter()
     quality = _quality_of(options)
     with (
-        torch_threads(options.threads) as both,
+        torch_threads(options.threads) as threads,
         MediaReader(
             source,
             start_s=options.start_s,
@@ -61,9 +57,7 @@ def encode(
         writer = ContainerWriter(file)
         writer.write_header(header_of(video, media.tracks, media.tags, model, tokens=options.tokens))
         tally = _Tally(media, writer, progress)
-        analysed = analysed_parts(model, media, frames, quality, tally)
-        size = grid_size(video.width, video.height)
-        for part in made_in_order(partial(code_part, model, size), analysed, ahead=both):
+        for part in _coded_parts(model, media, frames, quality, threads, tally.analysed):
             for packets in in_chunks(part.packets):
                 writer.write_packets(PacketChunk(tuple(record_of(packet) for packet in packets)))
             if part.gop is not None:
@@ -73,98 +67,29 @@ def encode(
         return tally.report(model, time.perf_counter() - began)
 
 
-@dataclass(frozen=True)
-class AnalysedGop:
-    """A GOP before its planes are coded: levels `[T', h·w, D]` int16, times as in `GopChunk`."""
+def _coded_parts(
+    model: Model, media: MediaReader, frames: int, quality: int, threads: int, analysed: Analysed
+) -> Iterator[Part[GopChunk, Packet]]:
+    """The input's GOPs, coded: by workers where they pay, else here, one analysed while another is coded."""
+    video = media.video
+    gops = None if media.frame_count is None else -(-media.frame_count // frames)
+    samples = 3 * video.width * video.height // 2
+    workers = worker_count(threads, frames * samples * (1 if video.bit_depth == 8 else 2), gops, model.device.type)
+    if workers:
 
-    pts: tuple[int, ...]
-    duration: int
-    quality: GopQuality
-    levels: Tensor
+        def keep(steps: Steps, own: GopQuality) -> RawGop:
+            return RawGop(tuple(picture for step in steps for picture in step), video.bit_depth, own)
 
+        whole = parts_of(media, frames, quality, keep)
+        return coded_by_workers(whole, model.name, workers, threads // workers, analysed)
 
-def analysed_parts(
-    model: Model, media: MediaReader, frames: int, quality: int, tally: _Tally
-) -> Iterator[Part[AnalysedGop, Packet]]:
-    """The input in GOPs of `frames` frames, each with the packets that lie before its end. `quality` 0: tokens."""
-    items = _Items(media)
-    done = 0
-    while not items.over:
-        left = frames if media.frame_count is None else max(1, media.frame_count - done)
-        own = planned_quality(quality, latent_frames(min(frames, left))) if quality else TOKENS
-        times: list[tuple[int, int]] = []
+    def analyse(steps: Steps, own: GopQuality) -> AnalysedGop:
+        return analysed_gop(model, steps, video.bit_depth, own, analysed)
 
-        def steps(times: list[tuple[int, int]] = times) -> Iterator[Tensor]:
-            for step in items.steps(frames):
-                times += [(picture.pts, picture.duration) for picture in step]
-                yield torch.stack([from_planes(p.y, p.u, p.v, media.video.bit_depth) for p in step], dim=1)
-                tally.analysed(len(step))
+    def code(part: Part[AnalysedGop, Packet]) -> Part[GopChunk, Packet]:
+        return Part(part.packets, None if part.gop is None else chunk_of(model, part.gop))
 
-        levels = torch.stack(list(analyse(model, steps(), own)))
-        done += len(times)
-        yield Part(items.take_packets(), AnalysedGop(tuple(pts for pts, _ in times), times[-1][1], own, levels))
-
-
-def code_part(
-    model: Model, size: tuple[int, int], part: Part[AnalysedGop, Packet]
-) -> Part[GopChunk, Packet]:
-    """The part with its GOP's planes coded."""
-    if part.gop is None:
-        return Part(part.packets, None)
-    coded = encode_planes(model, part.gop.levels, size, part.gop.quality)
-    chunk = GopChunk(
-        pts=part.gop.pts,
-        duration=part.gop.duration,
-        quality=coded.quality.others,
-        first_quality=coded.quality.first,
-        plane_counts=coded.plane_counts,
-        planes_crc=coded.planes_crc,
-        payload=coded.payload,
-    )
-    return Part(part.packets, chunk)
-
-
-class _Items:
-    """What the reader gives, sorted: pictures in steps for the networks, packets kept until asked for."""
-
-    def __init__(self, media: MediaReader) -> None:
-        self._items = media.items()
-        self._packets: list[Packet] = []
-        self._next: Picture | None = None
-        self._advance()
-
-    @property
-    def over(self) -> bool:
-        """Whether all pictures have been taken; then all packets have been met."""
-        return self._next is None
-
-    def steps(self, frames: int) -> Iterator[list[Picture]]:
-        """The next `frames` pictures, 1 + 4k, or what is left: the first alone, then four at a time."""
-        yield self._take(1)
-        for _ in range(1, frames, STEP_FRAMES):
-            if self.over:
-                return
-            yield self._take(STEP_FRAMES)
-
-    def take_packets(self) -> tuple[Packet, ...]:
-        """The packets met since they were last asked for."""
-        packets, self._packets = tuple(self._packets), []
-        return packets
-
-    def _take(self, count: int) -> list[Picture]:
-        taken: list[Picture] = []
-        while self._next is not None and len(taken) < count:
-            taken.append(self._next)
-            self._advance()
-        return taken
-
-    def _advance(self) -> None:
-        self._next = None
-        for item in self._items:
-            if isinstance(item, Picture):
-                self._next = item
-                return
-            self._packets.append(item)
+    return made_in_order(code, parts_of(media, frames, quality, analyse), ahead=threads > 1)
 
 
 class _Tally:

@@ -15,11 +15,13 @@ from torch import Tensor
 
 from nvcodec.bitstream import BitDecoder, BitstreamError, crc32c, encode_groups
 from nvcodec.errors import NvcodecError
-from nvcodec.prior.coding import LatentCoder, dimension_groups
+from nvcodec.prior.choosing import ChosenFrame, LevelChooser, code_chosen
+from nvcodec.prior.coding import LatentCoder
+from nvcodec.prior.walk import dimension_groups
 from nvcodec.tokenizer.conditioning import conditions
 from nvcodec.tokenizer.motion import MOTION_DIMS, STEP_FRAMES
-from nvcodec.tokenizer.motion_search import search_motion
-from nvcodec.tokenizer.quantize import LAGRANGIAN, LEVEL_PLANES, QUALITY_MAX, step_size
+from nvcodec.tokenizer.motion_search import MotionMatch, motion_cost, search_motion
+from nvcodec.tokenizer.quantize import LEVEL_PLANES, QUALITY_MAX, step_size
 from nvcodec.tokenizer.tiny import PATCH, DecoderState, Prediction
 from nvcodec.weights import Model
 
@@ -46,14 +48,6 @@ def planned_quality(quality: int, latents: int) -> GopQuality:
     """Qualities for a GOP that may have `latents` latent frames."""
     boost = min(BOOST_MAX, BOOST_PER_DOUBLING * (latents.bit_length() - 1))
     return GopQuality(min(QUALITY_MAX, quality + boost), quality)
-
-
-def motion_cost(step: float) -> float:
-    """What a bit of motion may cost in squared error: λ, and twice that where Δ is coarse.
-
-    There, what motion mispredicts falls into the dead zone anyhow; measured to save 5 to 10 % of the bits at Δ = 1.4.
-    """
-    return LAGRANGIAN * step**2 * (1 + (step / 1.4) ** 4)
 
 
 @dataclass(frozen=True)
@@ -98,54 +92,56 @@ class _Decoded:
 
 
 @torch.inference_mode()
-def analyse(model: Model, steps: Iterable[Tensor], quality: GopQuality) -> Iterator[Tensor]:
-    """Levels `[h·w, MOTION_DIMS + D]` int16 of each step of a GOP, in closed loop at `quality`.
+def analyse(model: Model, steps: Iterable[Tensor], quality: GopQuality) -> Iterator[ChosenFrame]:
+    """The latent frame of each step of a GOP, in closed loop at `quality`.
 
     `steps`: frames `[6, T, H/2, W/2]` in float32, T = 1 for the first and up to 4 for the others. A step is
-    asked for when its levels are.
+    asked for when its latent frame is.
     """
-    decoded, before = _Decoded(model, quality), None  # before: the last step's motion, levels and prediction
-    chooser: LatentCoder | None = None
+    decoded, before = _Decoded(model, quality), None  # before: the last step's levels and prediction
+    motion: Tensor | None = None
+    chooser: LevelChooser | None = None
     for step in steps:
         if before is not None:
-            decoded.add(*before[1:])  # the last step's is never needed
-        index = decoded.index
-        fill = (STEP_FRAMES if index else 1) - step.shape[1]
+            decoded.add(*before)  # the last step's is never needed
+        fill = (STEP_FRAMES if decoded.index else 1) - step.shape[1]
         frames = torch.cat([step, step[:, -1:].expand(-1, fill, -1, -1)], dim=1)[None].to(model.device)
-        motion = frames.new_zeros(1, *(side // PATCH for side in frames.shape[-2:]), MOTION_DIMS)
-        if decoded.own and decoded.state is not None:
-            cost = motion_cost(step_size(decoded.own))
-            motion = search_motion(frames, decoded.state.last, before and before[0], cost)
+        h, w = (side // PATCH for side in frames.shape[-2:])
+        chooser = chooser or LevelChooser(model.prior, h, w)
+        chooser.begin(decoded.own)
+        motion = _choose_motion(decoded, chooser, frames, motion)
         prediction = decoded.predict(motion)
         latent = model.tokenizer.analyse(frames, prediction, decoded.condition)
         if not torch.isfinite(latent).all():
-            raise NvcodecError(
-                f"the model {model.name} computes what is no number on the device {model.device}"
-            )
+            raise NvcodecError(f"the model {model.name} computes what is no number on the device {model.device}")
         if decoded.own:
-            chooser = chooser or _every_plane(model, motion.shape[1:3])
             shrink = model.tokenizer.shrinkage(decoded.condition)[0, 0, 0]
-            scaled = _rows(latent.float() / step_size(decoded.own))
-            level = chooser.choose(decoded.own, _rows(motion.int()), scaled, shrink.float().cpu())
+            chosen = chooser.levels(_rows(latent.float() / step_size(decoded.own)), shrink.float().cpu())
         else:
-            signs = torch.where(latent[..., : model.token_dims] >= 0, 1.0, -1.0)
-            level = torch.nn.functional.pad(signs, (MOTION_DIMS, latent.shape[-1] - model.token_dims))
-            level = _rows(level.int())
-        grid = level[:, MOTION_DIMS:].reshape(latent.shape).to(model.device, torch.float32)
-        before = (motion, grid, prediction)
-        yield level.to(torch.int16)
+            chosen = chooser.signs(_rows(latent))
+        grid = chosen.level[:, MOTION_DIMS:].reshape(latent.shape).to(model.device, torch.float32)
+        before = (grid, prediction)
+        yield chosen
+
+
+def _choose_motion(decoded: _Decoded, chooser: LevelChooser, frames: Tensor, before: Tensor | None) -> Tensor:
+    """Motion levels `[1, h, w, 4]` for the next frames, none at the start and for tokens; `before`: the last step's."""
+    h, w = chooser.walk.size
+    if decoded.state is None or not decoded.own:
+        return frames.new_zeros(1, h, w, MOTION_DIMS)
+    cost = motion_cost(step_size(decoded.own))
+    match = MotionMatch.of(frames, decoded.state.last)
+    found = search_motion(match, before, cost)
+
+    def error(*question: Tensor) -> Tensor:
+        return match.error_of(*(x.to(frames.device) for x in question)).cpu() / cost
+
+    return chooser.motion(_rows(found.int()), error).reshape(found.shape).to(found)
 
 
 def _rows(grid: Tensor) -> Tensor:
     """`[1, h, w, C]` as a table `[h·w, C]` on the CPU, where the prior is."""
     return grid[0].flatten(0, 1).cpu()
-
-
-def _every_plane(model: Model, size: Sequence[int]) -> LatentCoder:
-    """The prior's walk through a GOP before it is known how many planes its levels need."""
-    groups = dimension_groups(model.prior.config.latent_dims, model.token_dims)
-    h, w = size
-    return LatentCoder(model.prior, model.tables, h, w, [LEVEL_PLANES] * len(groups))
 
 
 @torch.inference_mode()
@@ -196,13 +192,14 @@ class PlaneReader:
 
 
 @torch.inference_mode()
-def encode_planes(model: Model, levels: Tensor, size: tuple[int, int], quality: GopQuality) -> CodedGop:
-    """Code levels `[T', h·w, D]` int16, and decode them again before anybody relies on them."""
+def encode_planes(
+    model: Model, frames: Sequence[ChosenFrame], size: tuple[int, int], quality: GopQuality
+) -> CodedGop:
+    """Code the latent frames of a GOP, and decode them again before anybody relies on them."""
+    levels = torch.stack([frame.level for frame in frames])
     counts = plane_counts(levels, model.token_dims) if quality != TOKENS else b""
-    coder = LatentCoder(model.prior, model.tables, *size, counts)
     port = PlaneWriter()
-    for index, level in enumerate(levels):
-        coder.code(port, quality.at(index), level.int())
+    code_chosen(frames, port, model.tables, counts, group_count(model))
     coded = CodedGop(quality, counts, planes_checksum(levels), encode_groups(port.groups))
     del port
     if not torch.equal(decode_planes(model, coded, size, len(levels)), levels):
@@ -218,11 +215,11 @@ def decode_planes(
 
     NvcodecError when they are not what the encoder had, BitstreamError for what no encoder writes.
     """
-    groups = len(dimension_groups(model.prior.config.latent_dims, model.token_dims)) if gop.quality != TOKENS else 0
+    groups = group_count(model)
     if (
         max(gop.quality.first, gop.quality.others) > QUALITY_MAX
         or (gop.quality.first == 0) != (gop.quality.others == 0)
-        or len(gop.plane_counts) != groups
+        or len(gop.plane_counts) not in ((groups, 2 * groups) if gop.quality != TOKENS else (0,))
         or max(gop.plane_counts, default=0) > LEVEL_PLANES
     ):
         raise BitstreamError(
@@ -239,10 +236,16 @@ def decode_planes(
     return levels
 
 
+def group_count(model: Model) -> int:
+    """How many groups of dimensions have a plane count of their own."""
+    return len(dimension_groups(model.prior.config.latent_dims, model.token_dims))
+
+
 def plane_counts(levels: Tensor, token_dims: int) -> bytes:
-    """Magnitude planes each dimension group of a GOP needs."""
+    """Magnitude planes that each dimension group needs in a GOP's first latent frame, then in the others, if any."""
     groups = dimension_groups(levels.shape[-1] - MOTION_DIMS, token_dims)
-    return bytes(int(levels[..., group].abs().max()).bit_length() for group in groups)
+    parts = [part for part in (levels[:1], levels[1:]) if len(part)]
+    return bytes(int(part[..., group].abs().max()).bit_length() for part in parts for group in groups)
 
 
 def planes_checksum(levels: Tensor) -> int:

@@ -11,10 +11,10 @@ from nvcodec.errors import NvcodecError
 
 
 @contextmanager
-def torch_threads(count: int) -> Iterator[bool]:
+def torch_threads(count: int) -> Iterator[int]:
     """Shares `count` threads (0: as many as PyTorch has) between pixels and planes; restores them afterwards.
 
-    Gives whether there are enough for both at a time. Then each gets half: two threads that go their own way
+    Gives how many there are. Where they are several, each side gets half: two threads that go their own way
     are faster than two that wait for each other after every layer.
     """
     if count < 0:
@@ -23,6 +23,6 @@ def torch_threads(count: int) -> Iterator[bool]:
     total = count or before
     torch.set_num_threads(max(1, total // 2))
     try:
-        yield total > 1
+        yield total
     finally:
         torch.set_num_threads(before)

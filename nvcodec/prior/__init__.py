@@ -11,10 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .coding import LatentCoder, dimension_groups
+    from .coding import LatentCoder
     from .cumulative import make_tables
     from .planes import Port
     from .transformer import Prior, PriorConfig
+    from .walk import dimension_groups
 
 __all__ = ["LatentCoder", "Port", "Prior", "PriorConfig", "dimension_groups", "make_tables"]
 
@@ -23,7 +24,7 @@ _HOMES = {
     "Port": "planes",
     "Prior": "transformer",
     "PriorConfig": "transformer",
-    "dimension_groups": "coding",
+    "dimension_groups": "walk",
     "make_tables": "cumulative",
 }
 

@@ -1,4 +1,4 @@
-"""Rate–distortion optimised quantization: of the levels near a value, the one worth its bits.
+"""Rate–distortion optimisation: of the levels near a value, or of motions near what was found, those worth their bits.
 
 A level that the prior does not expect may cost more than it saves, most of all a lone ±1 among zeros, so the
 encoder weighs squared error against the prior's own price. The decoder knows nothing of it.
@@ -6,10 +6,13 @@ encoder weighs squared error against the prior's own price. The decoder knows no
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from nvcodec.prior.distribution import Parameters, level_bits
+from nvcodec.prior.distribution import LOCATION_SCALE, Parameters, level_bits
+from nvcodec.tokenizer.motion import MOTION_LEVEL_MAX
 from nvcodec.tokenizer.quantize import LEVEL_MAX
 
 COST_PER_BIT = 0.14  # in Δ²; a little below the λ of training, for what is coded now also helps what comes later
@@ -37,3 +40,30 @@ def choose_levels(scaled: Tensor, parameters: Parameters, shrink: Tensor) -> Ten
     best = ((size - rebuilt).square() + COST_PER_BIT * bits).argmin(0, keepdim=True)
     out.view(-1)[where] = sign * magnitudes.gather(0, best)[0]
     return out
+
+
+# From a field [B, h·w, 4], positions [n] and candidates there [K, B, n, 4] to their errors [K, B, n], in bits' worth.
+MotionError = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@torch.no_grad()
+def choose_motion(field: Tensor, positions: Tensor, parameters: Parameters, error: MotionError) -> Tensor:
+    """Motion `[B, n, 4]` at `positions` [n] of a field `[B, h·w, 4]`, under its distributions `[B, n, 4]`.
+
+    Considered are what the field has there, what the prior expects, and end and bend of one with the other's.
+    """
+    here = field.index_select(1, positions)
+    expected = torch.floor(parameters[0].float() / LOCATION_SCALE + 0.5)
+    expected = expected.clamp(-MOTION_LEVEL_MAX, MOTION_LEVEL_MAX).to(field.dtype)
+    candidates = torch.stack(
+        [
+            here,
+            expected,
+            torch.cat([here[..., :2], expected[..., 2:]], dim=-1),
+            torch.cat([expected[..., :2], here[..., 2:]], dim=-1),
+        ]
+    )
+    own: Parameters = tuple(p.float() for p in parameters)  # type: ignore[assignment]
+    cost = error(field, positions, candidates) + level_bits(candidates.float(), own).sum(-1)
+    best = cost.argmin(0)[None, ..., None].expand(-1, -1, -1, candidates.shape[-1])
+    return candidates.gather(0, best)[0]

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nvcodec.prior.choice import choose_levels
+from nvcodec.prior.choice import MotionError, choose_levels, choose_motion
 from nvcodec.prior.distribution import Parameters, level_bits, sign_bits
 from nvcodec.prior.schedule import position_groups
 from nvcodec.prior.transformer import Prior
 from nvcodec.tokenizer.conditioning import conditions
 from nvcodec.tokenizer.motion import MOTION_DIMS, STEP_FRAMES
-from nvcodec.tokenizer.motion_search import search_motion
+from nvcodec.tokenizer.motion_search import MotionMatch, motion_cost, search_motion
 from nvcodec.tokenizer.quantize import LAGRANGIAN, quantize, step_size
 from nvcodec.tokenizer.tiny import DecoderState, TinyTokenizer
 
@@ -43,7 +43,7 @@ class LossConfig:
     missing_area_share: float = 0.05
     still_share: float = 0.05  # of the steps have no motion to go by
     commitment: float = 0.05
-    chosen_levels: bool = False  # for the last part of a run: prior and synthesis get used to what the encoder chooses
+    chosen_levels: bool = False  # for the last part of a run: all get used to the motion and levels the encoder chooses
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,10 @@ def clip_loss(
         motion, memory = clips.new_zeros(b, h, w, MOTION_DIMS), prior.initial_memory(b, h, w)
         if carry is not None:
             if quality and not choice.still:
-                before = carry.motion
-                motion = search_motion(frames, carry.state.last.detach(), before, LAGRANGIAN * step**2)
-                bits = motion_bits(prior, motion, before, condition)
+                match, cost = MotionMatch.of(frames, carry.state.last.detach()), motion_cost(step)
+                motion = search_motion(match, carry.motion, cost)
+                error = weighed_error(match, cost) if config.chosen_levels else None
+                motion, bits = latent_motion(prior, motion, carry.motion, condition, error)
             # signs cannot correct what they got wrong before, so the token reading learns one step at a time
             state = carry.state if quality else _detached(carry.state)
             prediction = tokenizer.predict(state, motion)
@@ -165,18 +166,32 @@ def _detached(state: DecoderState) -> DecoderState:
     return DecoderState(state.last.detach(), state.hidden.detach())
 
 
-def motion_bits(prior: Prior, motion: Tensor, before: Tensor, condition: Tensor) -> Tensor:
-    """Bits of the motion dimensions `[B, h, w, 4]` after those of the latent frame before."""
-    b, h, w, m = motion.shape
-    flat = motion.reshape(b, h * w, m)
+def weighed_error(match: MotionMatch, cost_per_bit: float) -> MotionError:
+    """What candidates of motion miss, in bits that it is worth."""
+    return lambda field, positions, candidates: match.error_of(field, positions, candidates) / cost_per_bit
+
+
+def latent_motion(
+    prior: Prior, found: Tensor, before: Tensor, condition: Tensor, error: MotionError | None
+) -> tuple[Tensor, Tensor]:
+    """Motion `[B, h, w, 4]` after that of the latent frame before, and its bits, group by group as the codec goes.
+
+    It is what was `found`, or with an `error` what `choose_motion` makes of it.
+    """
+    b, h, w, m = found.shape
+    flat = found.reshape(b, h * w, m)
     before = torch.nn.functional.pad(before.reshape(b, h * w, m), (0, 0, 0, 1))
     known = flat.new_zeros(b, h * w + 1, m)
     total = flat.new_zeros(())
     for index, group in enumerate(position_groups(h, w)):
+        parameters = prior.motion(index, group, known, before, condition)
         here = flat[:, group.positions]
-        total = total + level_bits(here, prior.motion(index, group, known, before, condition)).sum()
+        if error is not None and len(group.positions):
+            here = choose_motion(flat, group.positions, parameters, error)
+            flat = flat.index_copy(1, group.positions, here)
+        total = total + level_bits(here, parameters).sum()
         known = known.index_copy(1, group.positions, here)
-    return total
+    return flat.reshape(found.shape), total
 
 
 def latent_bits(

@@ -23,11 +23,12 @@ from torch import Tensor, nn
 
 from nvcodec.prior.transformer import Prior, PriorConfig
 from nvcodec.tokenizer.motion import predict
-from nvcodec.tokenizer.motion_search import search_motion
+from nvcodec.tokenizer.motion_search import MotionMatch, search_motion
 from nvcodec.tokenizer.quantize import LAGRANGIAN, step_size
 from nvcodec.tokenizer.tiny import FRAME_DIMS, TinyConfig, TinyTokenizer, patchify
 from nvcodec.train.data import ClipSampler, DataConfig
 from nvcodec.train.joint import Carry, Draw, LossConfig, StepLoss, clip_loss, draw
+from nvcodec.train.optimizers import make_optimizers
 from nvcodec.train.start import averaged_weights, weights_of_model
 
 CHECKPOINT, CONFIG = "latest.safetensors", "config.json"
@@ -93,11 +94,7 @@ class Run:
         torch.manual_seed(config.seed)
         self.model = JointModel(config)
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
-        named = list(self.model.named_parameters())
-        transforms = [p for name, p in named if ".transform." in name]  # start as PCA: to be refined, not redone
-        others = [p for name, p in named if ".transform." not in name]
-        groups = [{"params": others, "share": 1.0}, {"params": transforms, "share": config.transform_share}]
-        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=1e-4)
+        self.optimizers = make_optimizers(self.model, config.transform_share)
         self.sampler = ClipSampler(files, config.data)
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +134,7 @@ class Run:
         generator = self._generator(own=False)
         clips = torch.cat([self.sampler.batch(16, 5, generator) for _ in range(16)])
         first, following = clips[:, :, 0], clips[:, :, 1:]
-        motion = search_motion(following, first, None, LAGRANGIAN * step_size(PCA_QUALITY) ** 2)
+        motion = search_motion(MotionMatch.of(following, first), None, LAGRANGIAN * step_size(PCA_QUALITY) ** 2)
         missed = patchify(following - predict(first, motion))
         still = patchify(clips)
         self.model.tokenizer.start_from_pca(still.reshape(-1, FRAME_DIMS), missed.reshape(-1, missed.shape[-1]))
@@ -146,8 +143,9 @@ class Run:
         """Write everything needed to go on; the old checkpoint stays until the new one is whole."""
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        for i, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
+        for number, optimizer in enumerate(self.optimizers):
+            for i, moments in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{number}.{i}.{k}": v for k, v in moments.items()}
         tensors["step"] = torch.tensor(self.step)
         partial = self._checkpoint().with_suffix(".partial")
         save_file({k: v.contiguous().clone() for k, v in tensors.items()}, partial)
@@ -157,12 +155,13 @@ class Run:
         tensors = load_file(self._checkpoint())
         self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
         self.average = {k[8:]: v for k, v in tensors.items() if k.startswith("average.")}
-        state = self.optimizer.state_dict()
-        for key, value in tensors.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".")
-                state["state"].setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(state)
+        for number, optimizer in enumerate(self.optimizers):
+            state = optimizer.state_dict()
+            for key, value in tensors.items():
+                if key.startswith(f"optimizer.{number}."):
+                    _, _, index, name = key.split(".")
+                    state["state"].setdefault(int(index), {})[name] = value
+            optimizer.load_state_dict(state)
         self.step = int(tensors["step"])
 
     def train(self) -> None:
@@ -197,14 +196,15 @@ class Run:
 
     def _descend(self, loss: Tensor) -> float:
         """One optimizer step; returns the gradient's norm."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss.backward()
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm))
         rate = learning_rate(self.config, self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["share"]
-        if norm < self.config.norm_limit:
-            self.optimizer.step()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["share"]
+            if norm < self.config.norm_limit:
+                optimizer.step()
         self.step += 1
         self._update_average()
         return norm

@@ -29,7 +29,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
 def test_every_plane_that_is_left_out_costs_quality() -> None:
     model, clip = load(), frames()
     quality = planned_quality(80, 3)
-    levels = list(analyse(model, clip.split([1, 4, 4], dim=1), quality))
+    levels = [chosen.level for chosen in analyse(model, clip.split([1, 4, 4], dim=1), quality)]
     shown = [torch.cat(list(synthesise(model, levels, SIZE, quality, dropped)), dim=1).float() for dropped in range(4)]
     assert all(part.shape == clip.shape for part in shown)
     rates = [psnr(part, clip) for part in shown]
@@ -39,7 +39,7 @@ def test_every_plane_that_is_left_out_costs_quality() -> None:
 
 def test_the_signs_alone_show_the_picture() -> None:
     model, clip = load(), frames()
-    levels = list(analyse(model, clip.split([1, 4, 4], dim=1), TOKENS))
+    levels = [chosen.level for chosen in analyse(model, clip.split([1, 4, 4], dim=1), TOKENS)]
     assert all(set(level.unique().tolist()) == {-1, 0, 1} for level in levels)
     shown = torch.cat(list(synthesise(model, levels, SIZE, TOKENS)), dim=1).float()
     grey = torch.zeros_like(clip)

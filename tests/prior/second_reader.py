@@ -72,11 +72,12 @@ class Levels:
         self, payload: bytes, counts: list[int], first_quality: int, quality: int, size: tuple[int, int], n: int
     ) -> Ints:
         """[n, h·w, columns]; fails unless the payload ends with the last bit."""
-        self.bits, self.counts, (self.h, self.w) = Payload(payload), counts, size
+        self.bits, (self.h, self.w) = Payload(payload), size
         self.memory = np.zeros((*size, self.width), np.int64)
         latents: list[Ints] = []
         for index in range(n):
             own = first_quality if index == 0 else quality
+            self.counts = counts[:5] if index == 0 else counts[-5:]
             latents.append(self._latent(own, latents[-1] if latents else None))
         assert self.bits.at_end()
         return np.stack(latents).reshape(n, self.h * self.w, -1)

@@ -9,9 +9,10 @@ import torch
 from nvcodec.bitstream import BitDecoder, encode_groups
 from torch import Tensor
 
-from nvcodec.prior.coding import LatentCoder, dimension_groups
+from nvcodec.prior.coding import LatentCoder
 from nvcodec.prior.cumulative import make_tables
 from nvcodec.prior.transformer import Prior, PriorConfig
+from nvcodec.prior.walk import dimension_groups
 
 SMALL = PriorConfig(latent_dims=10, token_dims=4, width=32, motion_width=8)
 TABLES = make_tables()
@@ -54,7 +55,7 @@ def frozen_prior(config: PriorConfig = PriorConfig(), seed: int = 0) -> Prior:
 def sparse_levels(
     config: PriorConfig, counts: tuple[int, ...], latents: int, size: tuple[int, int], seed: int = 0
 ) -> Tensor:
-    """[latents, h·w, columns] int32, a fifth not zero, as large as the counts allow; signs without counts."""
+    """[latents, h·w, columns] int32, a fifth not zero, as large as the counts (5 or 10) allow; signs without counts."""
     groups = dimension_groups(config.latent_dims, config.token_dims)
     shape = (latents, size[0] * size[1], groups[-1].stop)
     levels = torch.zeros(shape, dtype=torch.int32)
@@ -62,6 +63,9 @@ def sparse_levels(
         tokens = groups[1]
         levels[..., tokens] = 2 * integers(0, 1, (*shape[:2], tokens.stop - tokens.start), seed) - 1
         return levels
+    if len(counts) > len(groups):
+        first = sparse_levels(config, counts[: len(groups)], 1, size, seed)
+        return torch.cat([first, sparse_levels(config, counts[len(groups) :], latents, size, seed)[1:]])
     for number, (group, count) in enumerate(zip(groups, counts, strict=True)):
         part = (*shape[:2], group.stop - group.start)
         present = integers(0, 4, part, seed + 10 + number) == 0

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nvcodec.prior import attention, coding, fixed_point, linear
+from nvcodec.prior import attention, coding, fixed_point, linear, walk
 from nvcodec.prior.distribution import Parameters
 from nvcodec.prior.schedule import position_groups
 from nvcodec.prior.transformer import Prior, PriorConfig
@@ -128,7 +128,7 @@ def test_a_batch_gives_what_each_gives_alone() -> None:
 
 
 def in_small_parts(monkeypatch: pytest.MonkeyPatch, prior: Prior) -> None:
-    monkeypatch.setattr(coding, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(walk, "ROWS_AT_ONCE", 7)
     monkeypatch.setattr(fixed_point, "ROWS_AT_ONCE", 5)
     monkeypatch.setattr(attention, "WINDOWS_AT_ONCE", 1)
 

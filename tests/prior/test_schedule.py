@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nvcodec.prior.coding import dimension_groups
 from nvcodec.prior.schedule import NEIGHBOURS, SPREAD, position_groups
+from nvcodec.prior.walk import dimension_groups
 
 SIZES = [(1, 1), (1, 7), (2, 2), (3, 5), (8, 8), (11, 6), (17, 18)]
 

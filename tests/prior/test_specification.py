@@ -33,6 +33,8 @@ def second_reader(prior: Prior) -> Levels:
         ((5, 2), (0, 3, 0, 0, 0), 1),
         ((3, 6), (8, 8, 8, 8, 8), 100),
         ((4, 11), (), 0),
+        ((6, 5), (0, 6, 5, 4, 3, 3, 2, 1, 0, 0), 44),
+        ((6, 5), (0, 2, 0, 0, 0, 0, 4, 3, 2, 1), 44),
     ],
 )
 def test_a_reader_written_from_the_page_decodes_the_same_levels(

@@ -12,7 +12,7 @@ from torch import Tensor
 from nvcodec.media import MediaReader, Picture
 from nvcodec.tokenizer.frames import from_planes
 from nvcodec.tokenizer.motion import MOTION_LEVEL_MAX, MOTION_STEP, carry, displacement, predict
-from nvcodec.tokenizer.motion_search import search_motion
+from nvcodec.tokenizer.motion_search import MotionMatch, search_motion
 
 CARPHONE = Path(__file__).parents[1] / "clips" / "carphone.mp4"
 FREE = 1e-6  # a bit costs next to nothing: the search finds the best prediction
@@ -63,7 +63,7 @@ def test_displacement_is_a_parabola_through_the_last_frame() -> None:
 @pytest.mark.parametrize(("speed_x", "speed_y"), [(2, 0), (0, -2), (4, 2)])
 def test_the_search_finds_a_pan(speed_x: int, speed_y: int) -> None:
     last, frames = panned(speed_x, speed_y)
-    motion = search_motion(frames, last, None, FREE)
+    motion = search_motion(MotionMatch.of(frames, last), None, FREE)
     inner = motion[:, 2:-2, 2:-2]
     assert inner[..., 0].median() == speed_x * 4 / MOTION_STEP
     assert inner[..., 1].median() == speed_y * 4 / MOTION_STEP
@@ -75,12 +75,12 @@ def test_the_search_finds_a_pan(speed_x: int, speed_y: int) -> None:
 def test_where_nothing_moves_nothing_is_sent() -> None:
     last, frames = panned(0, 0)
     noise = torch.randn(frames.shape, generator=torch.Generator().manual_seed(3)) * 0.01
-    assert not search_motion(frames + noise, last, None, 0.1).any()
+    assert not search_motion(MotionMatch.of(frames + noise, last), None, 0.1).any()
 
 
 def test_motion_that_costs_more_than_it_saves_is_not_sent() -> None:
     last, frames = panned(2, 0)
-    dear, cheap = (search_motion(frames, last, None, cost) for cost in (1e6, FREE))
+    dear, cheap = (search_motion(MotionMatch.of(frames, last), None, cost) for cost in (1e6, FREE))
     assert not dear.any()
     assert cheap.any()
 
@@ -92,7 +92,7 @@ def test_motion_is_whole_levels_within_what_can_be_coded() -> None:
         torch.rand(2, 6, 32, 40, generator=generator),
     )
     before = torch.full((2, 8, 10, 4), float(MOTION_LEVEL_MAX))
-    motion = search_motion(frames, last, before, FREE)
+    motion = search_motion(MotionMatch.of(frames, last), before, FREE)
     assert motion.shape == (2, 8, 10, 4)
     assert torch.equal(motion, motion.round())
     assert motion.abs().max() <= MOTION_LEVEL_MAX

@@ -1,0 +1,121 @@
+"""GOPs coded side by side, each in a process of its own with one thread or a few.
+
+A GOP needs nothing of another, and threads of one process get in each other's way: the entropy coder and NumPy
+hold Python's lock. Only pictures go to a worker and only coded chunks come back.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from nvcodec.bitstream import GopChunk
+from nvcodec.errors import NvcodecError
+from nvcodec.media import Packet, Picture
+from nvcodec.tokenizer.motion import STEP_FRAMES
+from nvcodec.weights import load
+
+from .gop import GopQuality
+from .gop_coding import Analysed, analysed_gop, chunk_of
+from .parts import Part
+
+if TYPE_CHECKING:
+    from loky.backend.queues import SimpleQueue
+
+MAX_WORKERS = 8
+WAITING_BYTES = 256 << 20  # of pictures that all workers together may hold
+WORTH_GOPS = 3  # a worker takes a second or two to start
+POLL_S = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class RawGop:
+    """The pictures of a GOP, and what it takes to code them."""
+
+    pictures: tuple[Picture, ...]
+    bit_depth: int
+    quality: GopQuality
+
+    def steps(self) -> Iterator[Sequence[Picture]]:
+        """The first picture alone, then four at a time."""
+        yield self.pictures[:1]
+        for start in range(1, len(self.pictures), STEP_FRAMES):
+            yield self.pictures[start : start + STEP_FRAMES]
+
+
+def worker_count(threads: int, gop_bytes: int, gops: int | None, device: str) -> int:
+    """How many workers pay, 0 for none: one a thread, for GOPs of so many bytes of samples (`gops` of them)."""
+    count = min(threads, MAX_WORKERS, WAITING_BYTES // gop_bytes, MAX_WORKERS if gops is None else gops)
+    worth = device == "cpu" and count > 1 and (gops is None or gops >= WORTH_GOPS)
+    return count if worth else 0
+
+
+def coded_by_workers(
+    parts: Iterable[Part[RawGop, Packet]], model: str, workers: int, threads: int, analysed: Analysed
+) -> Iterator[Part[GopChunk, Packet]]:
+    """The parts with their GOPs coded, in order, by `workers` processes of `threads` threads each.
+
+    `analysed` is told of frames as they are done. The errors are those of `analysed_gop` and `chunk_of`, and
+    NvcodecError when a worker dies.
+    """
+    from loky import ProcessPoolExecutor
+    from loky.backend import get_context
+
+    context = get_context("loky")  # starts afresh, and asks nothing of the program's main module
+    done = context.SimpleQueue()
+    pool = ProcessPoolExecutor(workers, context=context, initializer=_begin, initargs=(done, threads))
+    making: deque[tuple[Part[RawGop, Packet], Future[GopChunk] | None]] = deque()
+
+    def finished() -> Part[GopChunk, Packet]:
+        part, future = making.popleft()
+        while future is not None and not future.done():
+            wait([future], timeout=POLL_S)
+            _drain(done, analysed)
+        _drain(done, analysed)
+        return Part(part.packets, None if future is None else future.result())
+
+    try:
+        for part in parts:
+            future = None if part.gop is None else pool.submit(_code, model, part.gop)
+            making.append((Part(part.packets, None), future))
+            del part  # its pictures are the worker's now
+            while len(making) > workers:
+                yield finished()
+        while making:
+            yield finished()
+    except BrokenProcessPool as error:
+        raise NvcodecError(
+            "a worker process ended before its work was done, out of memory perhaps; --threads 1 needs none"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, kill_workers=True)
+
+
+def _drain(done: SimpleQueue, analysed: Analysed) -> None:
+    while not done.empty():
+        analysed(done.get())
+
+
+_done: SimpleQueue | None = None  # a worker's own way to say how far it is
+
+
+def _begin(done: SimpleQueue, threads: int) -> None:
+    """A worker's first act."""
+    global _done  # noqa: PLW0603 - what a process is given when it starts
+    _done = done
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who stops its workers
+    torch.set_num_threads(threads)
+
+
+def _code(model: str, gop: RawGop) -> GopChunk:
+    """A worker's work."""
+    assert _done is not None
+    loaded = load(model)
+    return chunk_of(loaded, analysed_gop(loaded, gop.steps(), gop.bit_depth, gop.quality, _done.put))

@@ -1,0 +1,124 @@
+"""The encoder's walk: it chooses the levels of a GOP as it goes, and notes how they will be coded.
+
+How many planes a GOP needs is known only when all its levels are, so the distributions are kept until then
+(`Noted`), packed, rather than computed twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nvcodec.prior.choice import MotionError, choose_levels, choose_motion
+from nvcodec.prior.coding import PlaneCoder
+from nvcodec.prior.distribution import Parameters
+from nvcodec.prior.planes import Port
+from nvcodec.prior.transformer import Prior
+from nvcodec.prior.walk import LatentWalk, Stop
+from nvcodec.tokenizer.motion import MOTION_DIMS
+
+
+@dataclass(frozen=True, eq=False)
+class Noted:
+    """The distributions of one stop, packed: μ int16, s index and κ uint8, [n, width] each."""
+
+    stop: Stop
+    location: Tensor
+    scale: Tensor
+    tail: Tensor
+
+    @classmethod
+    def of(cls, stop: Stop, parameters: Parameters) -> Noted:
+        """From the prior's integers `[1, n, width]`."""
+        location, scale, tail = (p[0] for p in parameters)
+        return cls(stop, location.to(torch.int16), scale.to(torch.uint8), tail.to(torch.uint8))
+
+    @property
+    def parameters(self) -> Parameters:
+        """As they were, int32."""
+        return self.location.int(), self.scale.int(), self.tail.int()
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenFrame:
+    """The levels `[h·w, columns]` int16 of a latent frame, and the distributions they will be coded with."""
+
+    level: Tensor
+    noted: tuple[Noted, ...]
+
+
+class LevelChooser:
+    """Chooses the latent frames of one GOP in order. `prior` is frozen."""
+
+    def __init__(self, prior: Prior, h: int, w: int) -> None:
+        self.walk = LatentWalk(prior, h, w)
+        self.noted: list[Noted] = []
+
+    def begin(self, quality: int) -> None:
+        """To the next latent frame, at its quality; 0: the token reading."""
+        self.walk.begin(quality)
+        self.noted = []
+
+    @torch.no_grad()
+    @torch.autocast("cpu", enabled=False)
+    def motion(self, found: Tensor, error: MotionError) -> Tensor:
+        """Motion `[h·w, MOTION_DIMS]` int32 close to what was `found`, where that is worth its bits."""
+        field = found.clone()
+
+        def take(stop: Stop, parameters: Parameters) -> Tensor:
+            chosen = choose_motion(field[None], stop.positions, parameters, error)[0]
+            field[stop.positions] = chosen
+            return self._note(stop, parameters, chosen)
+
+        self.walk.take_motion(take)
+        return field
+
+    @torch.no_grad()
+    @torch.autocast("cpu", enabled=False)
+    def levels(self, scaled: Tensor, shrink: Tensor) -> ChosenFrame:
+        """The latent frame whose motion is chosen: of latent values in units of Δ those worth their bits.
+
+        `scaled` [h·w, D]; `shrink` [D] as in `choose_levels`.
+        """
+
+        def take(stop: Stop, parameters: Parameters) -> Tensor:
+            dims = slice(stop.columns.start - MOTION_DIMS, stop.columns.stop - MOTION_DIMS)
+            location, scale, tail = (p[0] for p in parameters)
+            values = scaled.index_select(0, stop.positions)[:, dims]
+            chosen = choose_levels(values, (location, scale, tail), shrink[dims]).to(torch.int32)
+            return self._note(stop, parameters, chosen)
+
+        return ChosenFrame(self.walk.take_latent(take).to(torch.int16), tuple(self.noted))
+
+    @torch.no_grad()
+    @torch.autocast("cpu", enabled=False)
+    def signs(self, latent: Tensor) -> ChosenFrame:
+        """The latent frame as tokens: the signs of the first columns of `latent` [h·w, D], ±1."""
+
+        def take(stop: Stop, parameters: Parameters) -> Tensor:
+            dims = slice(stop.columns.start - MOTION_DIMS, stop.columns.stop - MOTION_DIMS)
+            values = latent.index_select(0, stop.positions)[:, dims]
+            return self._note(stop, parameters, torch.where(values >= 0, 1, -1).to(torch.int32))
+
+        return ChosenFrame(self.walk.take_latent(take, rest=False).to(torch.int16), tuple(self.noted))
+
+    def _note(self, stop: Stop, parameters: Parameters, chosen: Tensor) -> Tensor:
+        self.noted.append(Noted.of(stop, parameters))
+        return chosen
+
+
+def code_chosen(
+    frames: Sequence[ChosenFrame], port: Port, tables: dict[str, Tensor], plane_counts: Sequence[int], groups: int
+) -> None:
+    """Pass the frames of a GOP through the port, as `LatentCoder.code` would, from the distributions noted.
+
+    `plane_counts` as `PlaneCoder` takes them, for so many `groups` of dimensions.
+    """
+    planes = PlaneCoder(tables, plane_counts, groups)
+    for index, frame in enumerate(frames):
+        for noted in frame.noted:
+            levels = frame.level.index_select(0, noted.stop.positions)[:, noted.stop.columns].int()
+            planes.pass_stop(port, noted.stop, noted.parameters, levels, first=index == 0)
