@@ -37,7 +37,7 @@ def choose_levels(scaled: Tensor, parameters: Parameters, shrink: Tensor) -> Ten
     magnitudes = torch.stack([torch.zeros_like(nearest), nearest - 1, nearest])
     rebuilt = (magnitudes - inset) * (magnitudes > 0)
     bits = torch.stack([level_bits(sign * magnitude, own) for magnitude in magnitudes])
-    best = ((size - rebuilt).square() + COST_PER_BIT * bits).argmin(0, keepdim=True)
+    best = ((size - rebuilt).square() + COST_PER_BIT * bits).min(0, keepdim=True).indices  # argmin is far slower
     out.view(-1)[where] = sign * magnitudes.gather(0, best)[0]
     return out
 
@@ -65,5 +65,5 @@ def choose_motion(field: Tensor, positions: Tensor, parameters: Parameters, erro
     )
     own: Parameters = tuple(p.float() for p in parameters)  # type: ignore[assignment]
     cost = error(field, positions, candidates) + level_bits(candidates.float(), own).sum(-1)
-    best = cost.argmin(0)[None, ..., None].expand(-1, -1, -1, candidates.shape[-1])
+    best = cost.min(0).indices[None, ..., None].expand(-1, -1, -1, candidates.shape[-1])
     return candidates.gather(0, best)[0]

@@ -106,3 +106,15 @@ def test_features_move_with_the_picture_in_any_precision() -> None:
     assert torch.allclose(moved[:, :, :-1], features[:, :, 1:], atol=1e-4)
     half = carry(features.bfloat16(), motion).float()
     assert torch.allclose(half, moved, atol=0.05)
+
+
+def test_the_error_of_a_few_positions_is_that_of_the_whole_field_there() -> None:
+    last, frames = panned(2, 4)
+    match = MotionMatch.of(frames, last)
+    field = torch.randint(-6, 7, (1, 96, 4), generator=torch.Generator().manual_seed(0))
+    positions = torch.arange(0, 96, 5)  # corners and edges are among them
+    end, bend = field.reshape(1, 1, 8, 12, 4).permute(0, 1, 4, 2, 3).float().split(2, dim=2)
+    whole = (match.error_at(end / 2 + bend, 0) + match.error_at(end, 1)).flatten(2)[:, :, positions]
+    few = match.error_of(field, positions, field[None, :, positions])
+    assert whole.std() > 0.1
+    torch.testing.assert_close(few, whole, rtol=1e-3, atol=1e-4)
