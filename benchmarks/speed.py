@@ -3,14 +3,14 @@
 Example: `python -m nvcodec.benchmarks.speed bunny.mp4 --scale 640x360 --repeat 5`
 
 First every stage by itself over the clip, then `encode` and `decode` as users run them, each in a process of its
-own, whose peak memory the operating system tells. `--repeat` plays the clip several times over, for longer runs.
+own with workers where it takes some, whose peak memory together is told. `--repeat` plays the clip several times
+over, for longer runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from nvcodec.benchmarks.coders.process import Programs
 from nvcodec.benchmarks.psnr import pictures
 from torch import Tensor
 
@@ -30,20 +31,6 @@ from nvcodec.tokenizer.motion import STEP_FRAMES
 from nvcodec.weights import load
 
 GOP = 97
-
-# The command, and then its peak memory. Linux's ru_maxrss would count this process's, from which it was forked.
-MEASURED = """
-import re, resource, sys
-from nvcodec.cli.main import run
-try:
-    run()
-finally:
-    if sys.platform == "linux":
-        peak = 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
-    else:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(peak, file=sys.stderr)
-"""
 
 
 class Stopwatch:
@@ -96,9 +83,9 @@ def stages(source: Path, quality: int, folder: Path) -> tuple[int, dict[str, flo
 
 
 def whole(arguments: list[str]) -> tuple[dict[str, object], int]:
-    """The JSON result of a command of its own, and that process's peak memory in bytes."""
-    done = subprocess.run([sys.executable, "-c", MEASURED, *arguments], check=True, capture_output=True, text=True)
-    return json.loads(done.stdout), int(done.stderr.split()[-1])
+    """The JSON result of a command of its own, and the peak memory in bytes of all its processes together."""
+    ran = Programs().run([sys.executable, "-m", "nvcodec", *arguments])
+    return json.loads(ran.stdout), ran.peak_bytes
 
 
 def _steps(frames: list[Tensor]) -> Iterator[Tensor]:

@@ -14,6 +14,7 @@ import typer
 
 import nvcodec
 
+from .bench import bench
 from .decode import decode
 from .demo import demo
 from .encode import encode
@@ -29,6 +30,7 @@ EXAMPLES = {
     verify: "nvcodec verify out.mgv",
     demo: "nvcodec demo",
     models: "nvcodec models --json",
+    bench: "nvcodec bench in.mp4 --against hevc,vvc --frames 60 --out results",
 }
 
 app = typer.Typer(

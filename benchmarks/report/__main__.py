@@ -1,0 +1,34 @@
+"""`python -m nvcodec.benchmarks.report results.json [--detail METRIC…] [--points]`: a run's tables as Markdown.
+
+Example: `python -m nvcodec.benchmarks.report bench/results.json --detail psnr_y vmaf > tables.md`
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from nvcodec.benchmarks.report.contents import markdown_report
+from nvcodec.benchmarks.results import read_results
+
+
+def main() -> None:
+    """Parse the command line, print."""
+    parser = argparse.ArgumentParser(prog="python -m nvcodec.benchmarks.report", description=__doc__)
+    parser.add_argument("results", type=Path, metavar="results.json")
+    parser.add_argument(
+        "--detail", nargs="*", metavar="METRIC", help="metrics to tell clip by clip; left out: the first there is"
+    )
+    parser.add_argument("--points", action="store_true", help="every coded file too")
+    arguments = parser.parse_args()
+    try:
+        results = read_results(arguments.results)
+        text = markdown_report(results, arguments.detail, points=arguments.points)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+    print(text, end="")
+
+
+if __name__ == "__main__":
+    main()
