@@ -21,8 +21,8 @@ MOTION_STEP = 0.5  # luma pixels a level
 MOTION_LEVEL_MAX = 127
 
 # How much of the bicubic kernel is in the prediction, the rest being bilinear. PyTorch's bicubic (a = −0.75) sharpens,
-# which grows into a lattice over a GOP's many steps, and the bilinear one blurs; measured best between 0.25 and 0.5.
-SHARPNESS = 0.4
+# which grows into a lattice over a GOP's many steps, and the bilinear one blurs; measured best between 0.2 and 0.3.
+SHARPNESS = 0.3
 
 STEP_FRAMES = 4
 

@@ -22,13 +22,13 @@ REACH = 5  # of the full search, in quarter-resolution pixels: 20 luma pixels ov
 COARSE_LEVELS = int(4 / MOTION_STEP)  # levels a quarter-resolution pixel
 COARSE_CHANGES, FINE_CHANGES = (4,), (2, 1)  # levels, at quarter and at half resolution; then neighbours are asked
 BEND_CHANGES = (2, 1)
-BIT_SHARE = 0.35  # of λ, that a bit of motion may cost
+BIT_SHARE = 0.4  # of λ, that a bit of motion may cost
 
 
 def motion_cost(step: float) -> float:
     """What a bit of motion may cost in squared error, by Δ; less than λ, for what is not matched now is coded later.
 
-    Measured best on training clips at Δ of 0.7 to 1.3: about 3 % of the bits against 1 + (Δ / 1.4)⁴ times λ.
+    Measured best on training clips at Δ of 0.7 to 1.3: about 3 % of the bits against λ (1 + (Δ / 1.4)⁴).
     """
     return BIT_SHARE * LAGRANGIAN * step**2 * (1 + (step / 1.4) ** 2)
 

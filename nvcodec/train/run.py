@@ -28,7 +28,6 @@ from nvcodec.tokenizer.quantize import LAGRANGIAN, step_size
 from nvcodec.tokenizer.tiny import FRAME_DIMS, TinyConfig, TinyTokenizer, patchify
 from nvcodec.train.data import ClipSampler, DataConfig
 from nvcodec.train.joint import Carry, Draw, LossConfig, StepLoss, clip_loss, draw
-from nvcodec.train.optimizers import make_optimizers
 from nvcodec.train.start import averaged_weights, weights_of_model
 
 CHECKPOINT, CONFIG = "latest.safetensors", "config.json"
@@ -94,7 +93,11 @@ class Run:
         torch.manual_seed(config.seed)
         self.model = JointModel(config)
         self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
-        self.optimizers = make_optimizers(self.model, config.transform_share)
+        named = list(self.model.named_parameters())
+        transforms = [p for name, p in named if ".transform." in name]  # start as PCA: to be refined, not redone
+        others = [p for name, p in named if ".transform." not in name]
+        groups = [{"params": others, "share": 1.0}, {"params": transforms, "share": config.transform_share}]
+        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=1e-4)
         self.sampler = ClipSampler(files, config.data)
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -143,9 +146,8 @@ class Run:
         """Write everything needed to go on; the old checkpoint stays until the new one is whole."""
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        for number, optimizer in enumerate(self.optimizers):
-            for i, moments in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer.{number}.{i}.{k}": v for k, v in moments.items()}
+        for i, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
         tensors["step"] = torch.tensor(self.step)
         partial = self._checkpoint().with_suffix(".partial")
         save_file({k: v.contiguous().clone() for k, v in tensors.items()}, partial)
@@ -155,13 +157,12 @@ class Run:
         tensors = load_file(self._checkpoint())
         self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
         self.average = {k[8:]: v for k, v in tensors.items() if k.startswith("average.")}
-        for number, optimizer in enumerate(self.optimizers):
-            state = optimizer.state_dict()
-            for key, value in tensors.items():
-                if key.startswith(f"optimizer.{number}."):
-                    _, _, index, name = key.split(".")
-                    state["state"].setdefault(int(index), {})[name] = value
-            optimizer.load_state_dict(state)
+        state = self.optimizer.state_dict()
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".")
+                state["state"].setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(state)
         self.step = int(tensors["step"])
 
     def train(self) -> None:
@@ -196,15 +197,14 @@ class Run:
 
     def _descend(self, loss: Tensor) -> float:
         """One optimizer step; returns the gradient's norm."""
-        self.model.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm))
         rate = learning_rate(self.config, self.step)
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group["share"]
-            if norm < self.config.norm_limit:
-                optimizer.step()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["share"]
+        if norm < self.config.norm_limit:
+            self.optimizer.step()
         self.step += 1
         self._update_average()
         return norm
