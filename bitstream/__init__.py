@@ -9,43 +9,63 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .container import ContainerReader, ContainerWriter
+from .copying import CopyReport
 from .crc import crc32c
+from .cutting import concat, cut
 from .errors import BitstreamError, TruncatedFile, UnsupportedVersion
+from .excerpt import Excerpt
 from .gop import GopChunk
 from .header import StreamHeader
 from .index import Index, IndexEntry
 from .limits import Limits
+from .losses import Loss, losses_of
+from .recovery import RECOVERY, Damage, LostGop, LostSound, recovered
+from .repair import RepairReport, repair
 from .tracks import PacketChunk, PacketRecord, TrackHeader
 from .verify import VerifyReport, verify
 
 if TYPE_CHECKING:
-    from .ans import BitDecoder, cross_entropy_bits, encode_groups
+    from .ans import BitDecoder, cross_entropy_bits, encode_groups, encode_groups_backwards
 
 __all__ = [
+    "RECOVERY",
     "BitDecoder",
     "BitstreamError",
     "ContainerReader",
     "ContainerWriter",
+    "CopyReport",
+    "Damage",
+    "Excerpt",
     "GopChunk",
     "Index",
     "IndexEntry",
     "Limits",
+    "Loss",
+    "LostGop",
+    "LostSound",
     "PacketChunk",
     "PacketRecord",
+    "RepairReport",
     "StreamHeader",
     "TrackHeader",
     "TruncatedFile",
     "UnsupportedVersion",
     "VerifyReport",
+    "concat",
     "crc32c",
     "cross_entropy_bits",
+    "cut",
     "encode_groups",
+    "encode_groups_backwards",
+    "losses_of",
+    "recovered",
+    "repair",
     "verify",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("BitDecoder", "cross_entropy_bits", "encode_groups"):
+    if name in ("BitDecoder", "cross_entropy_bits", "encode_groups", "encode_groups_backwards"):
         from . import ans
 
         return getattr(ans, name)

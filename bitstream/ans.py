@@ -12,7 +12,7 @@ on all bits before it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from constriction import stream  # type: ignore[attr-defined]
@@ -39,8 +39,13 @@ def encode_groups(groups: Sequence[tuple[Bits, Probabilities]]) -> bytes:
     >>> BitDecoder(payload).decode(np.array([60000, 300, 9], np.uint16)).tolist()
     [1, 0, 0]
     """
+    return encode_groups_backwards(reversed(groups))
+
+
+def encode_groups_backwards(groups: Iterable[tuple[Bits, Probabilities]]) -> bytes:
+    """The payload `encode_groups` makes, of groups that come last first: none of them needs to be kept."""
     coder = stream.stack.AnsCoder()
-    for bits, p in reversed(groups):
+    for bits, p in groups:
         _check_bits(bits, p)
         coder.encode_reverse(bits.ravel().astype(np.int32), _BERNOULLI, _as_float(p))
     words = coder.get_compressed()

@@ -5,6 +5,7 @@ sync (4) · type (1) · length of the body (varint) · body · CRC-32C of type, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .crc import crc32c
@@ -64,12 +65,7 @@ def read_chunk(source: ByteSource, limits: Limits) -> Chunk | None:
         return taken[-1]
 
     try:
-        if sync != SYNC[: len(sync)]:
-            raise BitstreamError("no chunk begins here")
-        type_, length = take(1), take(1)
-        while length[-1] & 0x80 and len(length) < LENGTH_BYTES:
-            length += take(1)
-        size = at_most(FieldReader(length).varint(), limits.chunk_bytes, "its size")
+        type_, length, size = _take_head(sync, take, limits)
         body, crc = take(size), int.from_bytes(take(CRC_BYTES), "little")
         if crc != crc32c(body, crc32c(type_ + length)):
             raise BitstreamError("it is damaged (its checksum does not match)")
@@ -77,3 +73,25 @@ def read_chunk(source: ByteSource, limits: Limits) -> Chunk | None:
     except BitstreamError:
         source.unread(b"".join(taken)[1:])
         raise
+
+
+def read_head(source: ByteSource, limits: Limits) -> tuple[bytes, int]:
+    """Type and size of the whole chunk that begins where `source` stands. Nothing tells whether it is damaged."""
+
+    def take(size: int) -> bytes:
+        if len(data := source.read(size)) < size:
+            raise TruncatedFile("the file ends inside its first bytes")
+        return data
+
+    type_, _, size = _take_head(source.read(len(SYNC)), take, limits)
+    return type_, chunk_size(size)
+
+
+def _take_head(sync: bytes, take: Callable[[int], bytes], limits: Limits) -> tuple[bytes, bytes, int]:
+    """Type, length as it is spelt, and length of the chunk that begins with `sync`."""
+    if sync != SYNC[: len(sync)]:
+        raise BitstreamError("no chunk begins here")
+    type_, length = take(1), take(1)
+    while length[-1] & 0x80 and len(length) < LENGTH_BYTES:
+        length += take(1)
+    return type_, length, at_most(FieldReader(length).varint(), limits.chunk_bytes, "its size")

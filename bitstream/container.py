@@ -5,19 +5,19 @@ Neither writing nor reading needs to seek; only `ContainerReader.index` and `rea
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from .chunk import CRC_BYTES, GOP, HEADER, INDEX, PACKETS, SYNC, Chunk, encode_chunk, read_chunk
+from .chunk import GOP, HEADER, INDEX, PACKETS, SYNC, Chunk, encode_chunk, read_chunk
 from .errors import BitstreamError, TruncatedFile, UnsupportedVersion
 from .gop import GopChunk, decode_gop, encode_gop
 from .header import StreamHeader, decode_header, encode_header
-from .index import SIZE_BYTES, Index, IndexEntry, decode_index, encode_index
+from .index import Index, IndexEntry, decode_index, encode_index
 from .limits import Limits
-from .source import ByteSource
+from .places import Places
+from .source import READ_BYTES, ByteSource
 from .tracks import PacketChunk, decode_packets, encode_packets
 
 # As PNG's: a byte that is not text, a name, and line ends that tell when somebody translated them.
@@ -42,9 +42,7 @@ class _Contents:
         self.last_pts, self.end = gop.pts[-1], gop.end
 
     def add_packets(self, chunk: PacketChunk) -> None:
-        for packet in chunk.packets:
-            if packet.track >= self.tracks:
-                raise BitstreamError(f"a packet of track {packet.track}, of {self.tracks} counted from 0")
+        chunk.check_tracks(self.tracks)
         self.packets += len(chunk.packets)
 
     def index(self) -> Index:
@@ -114,25 +112,33 @@ class ContainerReader:
     """Reads a file: `header` at once, then `chunks`, front to back.
 
     `file` needs to be read from, and is left open. Offsets count from where it stood when it was given.
+    `places` is the way to any place in it, None for a pipe; `header_end` is where the header ends; `last_index` the
+    index that was met last, None before that.
     """
 
     header: StreamHeader
+    header_end: int
     chunks_read: int
+    places: Places | None
+    last_index: Index | None
 
-    def __init__(self, file: BinaryIO, limits: Limits = Limits()) -> None:
-        """BitstreamError for a file that begins wrong, UnsupportedVersion for one of another version."""
+    def __init__(
+        self, file: BinaryIO, limits: Limits = Limits(), damage: list[BitstreamError] | None = None
+    ) -> None:
+        """BitstreamError for a file that begins wrong, UnsupportedVersion for one of another version.
+
+        With `damage`, errors before a header that is whole are put there. Without a header nothing can be read.
+        """
         self.chunks_read = 0
-        self._file, self._limits = file, limits
+        self.limits, self.last_index = limits, None
+        self._file = file
         self._start = file.tell() if file.seekable() else None
+        self.places = None if self._start is None else Places(file, self._start, limits)
         self._source = ByteSource(file)
         self._contents = _Contents()
         self._damaged = self._ended = False
-        _read_signature(self._source)
-        with self._located():
-            chunk = self._read_chunk()
-            if chunk.type != HEADER:
-                raise BitstreamError("it is not the header, which comes first")
-            self.header = decode_header(chunk.body, limits)
+        self._read_begin(damage)
+        self.header_end = self._source.offset
         self._contents.tracks = len(self.header.tracks)
 
     @property
@@ -153,8 +159,7 @@ class ContainerReader:
             except BitstreamError as error:
                 if damage is None:
                     raise
-                damage.append(error)
-                if len(damage) >= self._limits.damaged_places or not self._source.find(SYNC):
+                if not self._goes_on_after(error, damage):
                     return
             else:
                 if content is not None:
@@ -165,45 +170,61 @@ class ContainerReader:
 
         From the end of the file; if what is there is damaged, by reading the file through.
         """
-        with self._elsewhere() as (file, start):
-            try:
-                return self._index_at_end(file, start)
-            except BitstreamError:
-                file.seek(start)
-                again = ContainerReader(file, self._limits)
-                for _ in again.chunks(damage=[]):
-                    pass
-                return again._contents.index()
+        if self.places is None or self._start is None:
+            raise BitstreamError("a pipe can only be read front to back")
+        try:
+            return self.places.index()[0]
+        except BitstreamError:
+            position = self._file.tell()
+            self._file.seek(self._start)
+            damage: list[BitstreamError] = []
+            again = ContainerReader(self._file, self.limits, damage)
+            for _ in again.chunks(damage):
+                pass
+            self._file.seek(position)
+            return again._contents.index()
 
     def read_gop(self, entry: IndexEntry) -> GopChunk:
         """One GOP of the index. Only for files that can seek; `chunks` is not disturbed."""
-        with self._elsewhere() as (file, start):
-            file.seek(start + entry.offset)
-            try:
-                chunk = read_chunk(ByteSource(file, entry.offset), self._limits)
-                if chunk is None or chunk.type != GOP:
-                    raise BitstreamError("there is no GOP, though the index says so")
-                gop = decode_gop(chunk.body, self._limits)
-                if (gop.pts[0], len(gop.pts)) != (entry.pts, entry.frames):
-                    raise BitstreamError("there is another GOP than the index says")
-                return gop
-            except BitstreamError as error:
-                raise error.at(None, entry.offset) from None
+        if self.places is None:
+            raise BitstreamError("a pipe can only be read front to back")
+        return self.places.gop(entry)
 
-    def _index_at_end(self, file: BinaryIO, start: int) -> Index:
-        end = file.seek(0, io.SEEK_END)
-        file.seek(max(start, end - SIZE_BYTES - CRC_BYTES))
-        begin = end - int.from_bytes(file.read(SIZE_BYTES), "little")
-        if begin < start:
-            raise BitstreamError("the file does not end in an index")
-        file.seek(begin)
-        chunk = read_chunk(ByteSource(file, begin - start), self._limits)
-        if chunk is None or chunk.type != INDEX:
-            raise BitstreamError("the file does not end in an index")
-        return decode_index(chunk.body, self._limits)
+    def _read_begin(self, damage: list[BitstreamError] | None) -> None:
+        """Signature and header; over damage, if it may be, to the first chunk that is whole."""
+        try:
+            _read_signature(self._source)
+        except UnsupportedVersion:
+            raise
+        except BitstreamError as error:
+            if damage is None or not self._source.find(SYNC, within=READ_BYTES):
+                raise
+            self._damaged = True
+            damage.append(error.with_traceback(None))
+        first: BitstreamError | None = None
+        while True:
+            chunk = None
+            try:
+                with self._located():
+                    chunk = self._read_chunk()
+                    if chunk.type != HEADER:
+                        raise BitstreamError("it is not the header, which comes first")
+                    self.header = decode_header(chunk.body, self.limits)
+                    return
+            except BitstreamError as error:
+                first = first or error
+                lost = chunk is not None and chunk.type != HEADER
+                if damage is None or lost or not self._goes_on_after(error, damage):
+                    raise first from None
+
+    def _goes_on_after(self, error: BitstreamError, damage: list[BitstreamError]) -> bool:
+        """Notes the error and goes to where the next chunk may begin; False where nothing is left to be read."""
+        damage.append(error.with_traceback(None))  # which would keep what was read alive
+        spent = len(damage) >= self.limits.damaged_places or self._source.unread_bytes >= self.limits.unread_bytes
+        return not spent and self._source.find(SYNC)
 
     def _read_chunk(self) -> Chunk:
-        chunk = read_chunk(self._source, self._limits)
+        chunk = read_chunk(self._source, self.limits)
         if chunk is None:
             raise TruncatedFile("the file ends here, without an index")
         return chunk
@@ -211,25 +232,27 @@ class ContainerReader:
     def _take(self, chunk: Chunk) -> GopChunk | PacketChunk | None:
         """The content of a chunk that carries any; types that are not known are passed over."""
         if chunk.type == GOP:
-            gop = decode_gop(chunk.body, self._limits)
+            gop = decode_gop(chunk.body, self.limits)
             self._contents.add_gop(gop, chunk.offset)
             return gop
         if chunk.type == PACKETS:
-            packets = decode_packets(chunk.body, self._limits)
+            packets = decode_packets(chunk.body, self.limits)
             self._contents.add_packets(packets)
             return packets
         if chunk.type == INDEX:
-            self._check_end(decode_index(chunk.body, self._limits))
+            self._check_end(decode_index(chunk.body, self.limits))
         elif chunk.type == HEADER:
             raise BitstreamError("it is a second header")
         return None
 
     def _check_end(self, index: Index) -> None:
+        self.last_index = index
+        if more := self._source.read(1):
+            self._source.unread(more)
+            raise BitstreamError("the file goes on after the index")
         self._ended = True
         if not self._damaged and index != self._contents.index():
             raise BitstreamError("the index does not agree with the file; chunks are missing or were put in")
-        if self._source.read(1):
-            raise BitstreamError("the file goes on after the index")
 
     @contextmanager
     def _located(self) -> Iterator[None]:
@@ -245,28 +268,22 @@ class ContainerReader:
             error.at(number, offset)
             raise
 
-    @contextmanager
-    def _elsewhere(self) -> Iterator[tuple[BinaryIO, int]]:
-        """The file, free to be moved in, and where in it the container begins; put back afterwards."""
-        if self._start is None:
-            raise BitstreamError("a pipe can only be read front to back")
-        position = self._file.tell()
-        try:
-            yield self._file, self._start
-        finally:
-            self._file.seek(position)
-
 
 def _read_signature(source: ByteSource) -> None:
+    """After an error of damage `source` stands where it stood."""
     signature, major = source.read(len(SIGNATURE)), source.read(1)
+    if signature == SIGNATURE and major == bytes([MAJOR_VERSION]):
+        return
+    source.unread(signature + major)
     if signature != SIGNATURE:
         if SIGNATURE.startswith(signature):
             raise TruncatedFile("the file ends inside its signature" if signature else "the file is empty")
         raise BitstreamError("this is not an .mgv file (its first bytes are not .mgv's)")
     if not major:
         raise TruncatedFile("the file ends after its signature")
-    if major[0] != MAJOR_VERSION:
-        raise UnsupportedVersion(
-            f"the file is of format version {major[0]} and this nvcodec reads version {MAJOR_VERSION}; "
-            "another release of nvcodec is needed"
-        )
+    if major == SYNC[:1]:
+        raise BitstreamError("the byte that tells the format's version is missing")
+    raise UnsupportedVersion(
+        f"the file is of format version {major[0]} and this nvcodec reads version {MAJOR_VERSION}; "
+        "another release of nvcodec is needed"
+    )

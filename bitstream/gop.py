@@ -33,6 +33,11 @@ class GopChunk:
     payload: bytes
 
     @property
+    def begin(self) -> int:
+        """The time at which the first frame begins."""
+        return self.pts[0]
+
+    @property
     def end(self) -> int:
         """The time at which the last frame ends."""
         return self.pts[-1] + self.duration

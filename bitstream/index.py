@@ -38,6 +38,14 @@ class Index:
         """Frames in the whole file."""
         return sum(entry.frames for entry in self.entries)
 
+    def is_plausible(self, limits: Limits) -> bool:
+        """Whether GOPs can lie so: one after the other in the file and in time, each of so many frames."""
+        ends = [(entry.offset, entry.pts) for entry in self.entries[1:]] + [(1 << 63, self.end + 1)]
+        return all(
+            entry.offset < offset and 1 <= entry.frames <= min(limits.frames_per_gop, pts - entry.pts)
+            for entry, (offset, pts) in zip(self.entries, ends, strict=False)
+        )
+
 
 def encode_index(index: Index, limits: Limits) -> bytes:
     """The body of the index's chunk."""

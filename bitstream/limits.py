@@ -23,6 +23,8 @@ class Limits:
     tags: int = 1024
     text_bytes: int = 1 << 20  # of any one tag, title or name
     damaged_places: int = 100  # after so many `verify` gives up looking for more
+    unread_bytes: int = 1 << 32  # so much may be read again in a damaged file: what looks like a chunk may be none
+    held_frames: int = 4096  # as many pictures are put in the place of lost ones, and no more at one place
 
 
 def in_64_bits(value: int, what: str) -> int:

@@ -55,6 +55,12 @@ class PacketChunk:
 
     packets: tuple[PacketRecord, ...]
 
+    def check_tracks(self, count: int) -> None:
+        """BitstreamError for a packet of a track that is none of so many."""
+        for packet in self.packets:
+            if packet.track >= count:
+                raise BitstreamError(f"a packet of track {packet.track}, of {count} counted from 0")
+
 
 def write_track(fields: FieldWriter, track: TrackHeader, limits: Limits) -> None:
     """Appends a track's declaration to the header's fields."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,25 @@ import typer
 from nvcodec.errors import OutputExists
 from nvcodec.files import check_output
 
+from .failures import DAMAGED
+from .losses import print_losses
 from .messages import count_text, print_json, print_summary, print_warnings, speed_text
-from .options import Coded, Debug, Device, DeviceName, Force, Json, NoAudio, Quiet, Threads
+from .options import (
+    Coded,
+    Debug,
+    Device,
+    DeviceName,
+    Duration,
+    Force,
+    Json,
+    NoAudio,
+    Quiet,
+    Start,
+    Threads,
+    parse_part,
+)
 from .progress import progress_line
-from .streams import PIPE, is_pipe, open_coded, refuse_same_file, refuse_terminal, refuse_two_outputs
+from .streams import PIPE, is_pipe, name_of, open_coded, refuse_same_file, refuse_terminal, refuse_two_outputs
 
 NUMBER = re.compile(r"%0?\d*d")  # the "%05d" of numbered pictures
 
@@ -32,12 +48,18 @@ Lossless = Annotated[
     bool,
     typer.Option("--lossless", help="Keep every decoded bit: FFV1 in .mkv. Else H.264 that looks the same."),
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first damage and write nothing, instead of concealing it.")
+]
 
 
 def decode(
     source: Coded,
     target: Target = None,
     lossless: Lossless = False,
+    start: Start = "0",
+    duration: Duration = None,
+    strict: Strict = False,
     no_audio: NoAudio = False,
     force: Force = False,
     device: DeviceName = Device.CPU,
@@ -46,15 +68,28 @@ def decode(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Decode a .mgv file to a video or pictures. Sound and subtitles are put back."""
+    """Decode a .mgv file to a video or pictures. Sound and subtitles are put back.
+
+    Of a damaged file all that is whole is decoded; pictures that are lost are concealed, standard error says which,
+    and the exit status is 3.
+    """
     output = default_output(source, lossless) if target is None else target
     refuse_two_outputs(output, as_json)
+    start_s, duration_s = parse_part(start, duration)
     check_target(source, output, force)
     with open_coded(source) as file:
         from nvcodec.codec import DecodeOptions
         from nvcodec.codec import decode as decode_video
 
-        options = DecodeOptions(lossless=lossless, device=device.value, threads=threads, audio=not no_audio)
+        options = DecodeOptions(
+            lossless=lossless,
+            strict=strict,
+            start_s=start_s,
+            duration_s=duration_s,
+            device=device.value,
+            threads=threads,
+            audio=not no_audio,
+        )
         with progress_line(quiet) as progress:
             report = decode_video(file, PIPE if is_pipe(output) else output, options, progress)
     print_warnings(report.warnings, quiet)
@@ -66,6 +101,10 @@ def decode(
             f"{speed_text(report.frames, report.seconds)}",
             to_stderr=is_pipe(output),
         )
+    if report.losses or report.damage:
+        print_losses(name_of(source), report.losses, report.damage, "concealed")
+        sys.stdout.flush()  # an error of which is another's to tell
+        raise typer.Exit(DAMAGED)
 
 
 def default_output(source: Path, lossless: bool) -> Path:

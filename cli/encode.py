@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .messages import count_text, print_json, print_summary, print_warnings, size_text, speed_text
-from .options import Debug, Device, DeviceName, Force, Json, ModelName, NoAudio, Quiet, Threads, parse_time
+from .options import (
+    Debug,
+    Device,
+    DeviceName,
+    Duration,
+    Force,
+    Json,
+    ModelName,
+    NoAudio,
+    Quiet,
+    Start,
+    Threads,
+    parse_part,
+)
 from .progress import progress_line
 from .streams import is_pipe, open_output, refuse_same_file, refuse_two_outputs
 
@@ -48,10 +61,6 @@ Tokens = Annotated[
     bool,
     typer.Option("--tokens", help="Code the 18 sign planes alone, the tokens, instead of the best picture."),
 ]
-Start = Annotated[str, typer.Option("--start", metavar="T", help="Begin at; seconds, M:S or H:M:S.")]
-Duration = Annotated[
-    str | None, typer.Option("--duration", metavar="T", help="Take as much.", show_default=False)
-]
 Scale = Annotated[
     str | None,
     typer.Option("--scale", metavar="WxH|FACTOR", help="Size of the pictures, such as 640x360 or 1/2."),
@@ -79,10 +88,7 @@ def encode(
     """Encode a video or a still picture to .mgv. Sound, subtitles, colour and times are kept."""
     output = default_output(source) if target is None else target
     refuse_two_outputs(output, as_json)
-    start_s = parse_time(start, "--start")
-    duration_s = None if duration is None else parse_time(duration, "--duration")
-    if duration_s == 0:
-        raise typer.BadParameter("no picture is that short", param_hint="--duration")
+    start_s, duration_s = parse_part(start, duration)
     refuse_same_file(source, output)
     with open_output(output, force) as file:  # before the slow imports: what is wrong with it is said at once
         from nvcodec.codec import EncodeOptions

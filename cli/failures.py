@@ -1,6 +1,7 @@
 """The one place where errors become one line on standard error and an exit status.
 
-1: what the line says; 2: the command was not understood; 130: Ctrl-C; 141: the reader of our output left.
+1: what the line says; 2: the command was not understood; 3: done, but parts of a damaged file are missing from the
+output; 130: Ctrl-C; 141: the reader of our output left.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import typer
 
 from nvcodec.errors import NvcodecError, OutputExists
 
-FAILED, INTERRUPTED, READER_GONE = 1, 130, 141  # the last two as a shell counts SIGINT and SIGPIPE
+FAILED, DAMAGED, INTERRUPTED, READER_GONE = 1, 3, 130, 141  # the last two as a shell counts SIGINT and SIGPIPE
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:

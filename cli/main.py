@@ -15,12 +15,15 @@ import typer
 import nvcodec
 
 from .bench import bench
+from .concat import concat
+from .cut import cut
 from .decode import decode
 from .demo import demo
 from .encode import encode
 from .failures import report, reported
 from .info import info
 from .models import models
+from .repair import repair
 from .verify import verify
 
 EXAMPLES = {
@@ -28,6 +31,9 @@ EXAMPLES = {
     decode: "nvcodec decode out.mgv out.mp4",
     info: "nvcodec info out.mgv --heatmap bits.png",
     verify: "nvcodec verify out.mgv",
+    cut: "nvcodec cut out.mgv part.mgv --start 1:30 --duration 20",
+    concat: "nvcodec concat one.mgv two.mgv both.mgv",
+    repair: "nvcodec repair broken.mgv whole.mgv",
     demo: "nvcodec demo",
     models: "nvcodec models --json",
     bench: "nvcodec bench in.mp4 --against hevc,vvc --frames 60 --out results",

@@ -39,6 +39,14 @@ def parse_time(text: str, option: str) -> float:
     return seconds
 
 
+def parse_part(start: str, duration: str | None) -> tuple[float, float | None]:
+    """Seconds of `--start` and `--duration`. Raises typer.BadParameter for a part in which nothing can be."""
+    duration_s = None if duration is None else parse_time(duration, "--duration")
+    if duration_s == 0:
+        raise typer.BadParameter("no picture is that short", param_hint="--duration")
+    return parse_time(start, "--start"), duration_s
+
+
 def _model_names(incomplete: str) -> list[str]:
     from nvcodec import weights
 
@@ -47,6 +55,11 @@ def _model_names(incomplete: str) -> list[str]:
 
 Coded = Annotated[
     Path, typer.Argument(metavar="FILE", help="A .mgv file, or - for a pipe.", show_default=False)
+]
+
+Start = Annotated[str, typer.Option("--start", metavar="T", help="Begin at; seconds, M:S or H:M:S.")]
+Duration = Annotated[
+    str | None, typer.Option("--duration", metavar="T", help="Take as much.", show_default=False)
 ]
 
 DeviceName = Annotated[Device, typer.Option("--device", help="Where the networks run.")]

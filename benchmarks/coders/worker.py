@@ -52,7 +52,7 @@ def encode(arguments: argparse.Namespace) -> nvcodec.EncodeReport:
 def decode(arguments: argparse.Namespace) -> nvcodec.DecodeReport:
     """An .mgv file to y4m."""
     with open(arguments.source, "rb") as file:
-        return nvcodec.decode(file, arguments.target, nvcodec.DecodeOptions(threads=arguments.threads))
+        return nvcodec.decode(file, arguments.target, nvcodec.DecodeOptions(threads=arguments.threads, strict=True))
 
 
 if __name__ == "__main__":

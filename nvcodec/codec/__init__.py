@@ -2,7 +2,8 @@
 
 `encode.py` and `decode.py` are mirror images, and so are the two halves of every file they share: `gop.py`
 (frames, levels, bits), `headers.py` (media's words and the file's), `parts.py` (packets with the GOP they
-belong beside). `inspect` reads the planes without the pixels and says where the bits went.
+belong beside). `access.py` reads a file over its damage and chooses a part, `conceal.py` fills the place of what is
+lost. `inspect` reads the planes without the pixels and says where the bits went.
 """
 
 from .decode import decode

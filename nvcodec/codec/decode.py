@@ -11,18 +11,20 @@ from typing import BinaryIO
 
 from torch import Tensor
 
-from nvcodec.bitstream import BitstreamError, ContainerReader, GopChunk, PacketRecord, StreamHeader
+from nvcodec.bitstream import BitstreamError, GopChunk, Loss, LostGop, PacketRecord, StreamHeader, losses_of
 from nvcodec.errors import NvcodecError
 from nvcodec.media import MediaWriter, Picture, VideoFormat
 from nvcodec.tokenizer.frames import to_planes
 from nvcodec.weights import Model
 
+from .access import CodedFile, NumberedGop
+from .conceal import Concealer
 from .gop import TOKENS, CodedGop, GopQuality, PlaneReader, decode_planes, synthesise
 from .gop_size import MAX_CELLS, cells, grid_size, latent_frames
 from .headers import model_of, track_of, video_of
 from .interleave import PacketQueue
 from .options import DecodeOptions
-from .parts import PACKET_BYTES, PACKETS, Part, made_in_order
+from .parts import Part, made_in_order
 from .reports import DecodeReport, Progress, Watcher
 from .threads import torch_threads
 
@@ -33,41 +35,52 @@ def decode(
     options: DecodeOptions = DecodeOptions(),
     progress: Watcher | None = None,
 ) -> DecodeReport:
-    """Decode `file`, which is read front to back and left open, and write `target`, as `MediaWriter` takes
-    it.
+    """Decode `file`, which is left open, and write `target`, as `MediaWriter` takes it.
 
-    BitstreamError for a damaged or cut file, ModelMismatch when its model is not here, NvcodecError when
-    planes do not decode to what was encoded, OutputError when `target` cannot be written. A path then stays
-    untouched.
+    `file` is read front to back; where only a part is asked for and it can seek, only what that part needs is. What
+    is lost in a damaged file is concealed and said in the report.
+
+    BitstreamError for a file of which nothing is whole or that ends before the part asked for, ModelMismatch when its
+    model is not here, OutputError when `target` cannot be written; with `strict` BitstreamError for a damaged or cut
+    file, too, and NvcodecError when planes do not decode to what was encoded. A path then stays untouched.
     """
     began = time.perf_counter()
-    reader = ContainerReader(file)
-    header = reader.header
+    coded = CodedFile(file, options)
+    header = coded.header
     video, model = video_of(header), model_of(header, options.device)
     kept = [number for number, track in enumerate(header.tracks) if options.audio or track.kind != "audio"]
     tracks = [track_of(header.tracks[number]) for number in kept]
     queue = PacketQueue(tracks, kept)
-    total = sum(entry.frames for entry in reader.index().entries) if progress and file.seekable() else None
-    tally = _Tally(video, progress, total)
+    tally = _Tally(video, progress, coded.frame_count() if progress else None)
+    concealer = Concealer(partial(pictures_of, model, video), video.time_base)
+    decoded = partial(decode_part, model, header, strict=options.strict)
     with (
         torch_threads(options.threads) as threads,
         MediaWriter(
             target, video, tracks, header.tags, lossless=options.lossless, threads=options.threads
         ) as out,
     ):
-        for part in made_in_order(partial(decode_part, model, header), read_parts(reader), ahead=threads > 1):
-            queue.put(part.packets)
-            if part.gop is None:
-                continue
-            for picture in pictures_of(model, video, part.gop):
+
+        def write(pictures: Iterator[Picture]) -> None:
+            for picture in coded.chosen(pictures):
                 for packet in queue.due(picture.pts * video.time_base):
                     out.write(packet)
                 out.write(picture)
                 tally.wrote(picture)
-            tally.ended(part.gop)
+
+        for part in made_in_order(decoded, coded.parts(), ahead=threads > 1):
+            queue.put(part.packets)
+            if part.gop is not None:
+                write(concealer.pictures(part.gop))
+                tally.ended(part.gop)
+        write(concealer.rest())
         for packet in queue.rest():
             out.write(packet)
-    return tally.report(model, time.perf_counter() - began, out.warnings)
+        if not tally.frames and (tally.lost or coded.damage.errors):
+            raise next(iter(coded.damage.errors), None) or NvcodecError(tally.lost[0].reason)
+    losses = losses_of(header.time_base, tally.lost, coded.damage.sound if options.audio else ())
+    damage = tuple(str(error) for error in coded.damage.errors)
+    return tally.report(model, time.perf_counter() - began, coded.bytes_read, losses, damage, out.warnings)
 
 
 @dataclass(frozen=True)
@@ -78,32 +91,20 @@ class DecodedGop:
     levels: Tensor
 
 
-def read_parts(reader: ContainerReader) -> Iterator[Part[tuple[int, GopChunk], PacketRecord]]:
-    """The file in GOPs, numbered from 0, each with the packets that lie before it."""
-    packets: list[PacketRecord] = []
-    number = size = 0
-    for content in reader.chunks():
-        if isinstance(content, GopChunk):
-            yield Part(tuple(packets), (number, content))
-            number += 1
-            packets, size = [], 0
-        else:
-            packets += content.packets
-            size += sum(len(packet.data) for packet in content.packets)
-            if len(packets) >= PACKETS or size >= PACKET_BYTES:
-                yield Part(tuple(packets), None)
-                packets, size = [], 0
-    yield Part(tuple(packets), None)
-
-
 def decode_part(
-    model: Model, header: StreamHeader, part: Part[tuple[int, GopChunk], PacketRecord]
-) -> Part[DecodedGop, PacketRecord]:
-    """The part with its GOP's planes decoded."""
-    if part.gop is None:
-        return Part(part.packets, None)
+    model: Model, header: StreamHeader, part: Part[NumberedGop | LostGop, PacketRecord], strict: bool
+) -> Part[DecodedGop | LostGop, PacketRecord]:
+    """The part with its GOP's planes decoded; unless it is to be `strict`, a GOP of wrong planes is a lost one."""
+    if part.gop is None or isinstance(part.gop, LostGop):
+        return Part(part.packets, part.gop)
     number, chunk = part.gop
-    return Part(part.packets, DecodedGop(chunk, levels_of(model, header, number, chunk)))
+    try:
+        return Part(part.packets, DecodedGop(chunk, levels_of(model, header, number, chunk)))
+    except NvcodecError as error:
+        if strict:
+            raise
+        lost = LostGop(chunk.begin, chunk.end, len(chunk.pts), str(error), chunk.pts)
+        return Part(part.packets, lost)
 
 
 def levels_of(
@@ -144,32 +145,46 @@ class _Tally:
     """Counts what has been written, for progress and the report."""
 
     def __init__(self, video: VideoFormat, progress: Watcher | None, total: int | None) -> None:
+        self.frames = 0
+        self.lost: list[LostGop] = []
         self._video, self._progress, self._total = video, progress, total
-        self._frames = self._gops = 0
-        self._first: int | None = None
-        self._end = 0
+        self._gops = self._first = self._end = 0
 
     def wrote(self, picture: Picture) -> None:
         """The picture is written."""
-        self._frames += 1
-        self._first = picture.pts if self._first is None else self._first
+        self._first = picture.pts if self.frames == 0 else self._first
+        self._end = picture.pts + picture.duration
+        self.frames += 1
         if self._progress is not None:
-            self._progress(Progress("decoding", self._frames, self._total))
+            self._progress(Progress("decoding", self.frames, self._total))
 
-    def ended(self, gop: DecodedGop) -> None:
-        """All pictures of the GOP are."""
-        self._gops += 1
-        self._end = gop.chunk.end
+    def ended(self, gop: DecodedGop | LostGop) -> None:
+        """All pictures of the GOP are, if it is not lost."""
+        if isinstance(gop, LostGop):
+            self.lost.append(gop)
+        else:
+            self._gops += 1
 
-    def report(self, model: Model, seconds: float, warnings: Sequence[str]) -> DecodeReport:
+    def report(
+        self,
+        model: Model,
+        seconds: float,
+        bytes_read: int,
+        losses: tuple[Loss, ...],
+        damage: tuple[str, ...],
+        warnings: Sequence[str],
+    ) -> DecodeReport:
         """The whole."""
         return DecodeReport(
             width=self._video.width,
             height=self._video.height,
-            frames=self._frames,
+            frames=self.frames,
             gops=self._gops,
-            duration_s=float((self._end - (self._first or 0)) * self._video.time_base),
+            duration_s=float((self._end - self._first) * self._video.time_base),
             model=model.name,
             seconds=seconds,
+            bytes_read=bytes_read,
+            losses=losses,
+            damage=damage,
             warnings=tuple(warnings),
         )

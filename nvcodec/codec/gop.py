@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nvcodec.bitstream import BitDecoder, BitstreamError, crc32c, encode_groups
+from nvcodec.bitstream import BitDecoder, BitstreamError, crc32c, encode_groups_backwards
 from nvcodec.errors import NvcodecError
 from nvcodec.prior.choosing import ChosenFrame, LevelChooser, code_chosen
-from nvcodec.prior.coding import LatentCoder
+from nvcodec.prior.coding import LatentCoder, PlaneCoder
 from nvcodec.prior.walk import dimension_groups
 from nvcodec.tokenizer.conditioning import conditions
 from nvcodec.tokenizer.motion import MOTION_DIMS, STEP_FRAMES
@@ -192,19 +192,23 @@ class PlaneReader:
 
 
 @torch.inference_mode()
-def encode_planes(
-    model: Model, frames: Sequence[ChosenFrame], size: tuple[int, int], quality: GopQuality
-) -> CodedGop:
+def encode_planes(model: Model, frames: Sequence[ChosenFrame], size: tuple[int, int], quality: GopQuality) -> CodedGop:
     """Code the latent frames of a GOP, and decode them again before anybody relies on them."""
     levels = torch.stack([frame.level for frame in frames])
     counts = plane_counts(levels, model.token_dims) if quality != TOKENS else b""
-    port = PlaneWriter()
-    code_chosen(frames, port, model.tables, counts, group_count(model))
-    coded = CodedGop(quality, counts, planes_checksum(levels), encode_groups(port.groups))
-    del port
+    payload = encode_groups_backwards(_bits_backwards(frames, PlaneCoder(model.tables, counts, group_count(model))))
+    coded = CodedGop(quality, counts, planes_checksum(levels), payload)
     if not torch.equal(decode_planes(model, coded, size, len(levels)), levels):
         raise NvcodecError("the coded planes do not decode to themselves on this machine")
     return coded
+
+
+def _bits_backwards(frames: Sequence[ChosenFrame], planes: PlaneCoder) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The groups of bits of a GOP with their probabilities, last first, of one latent frame at a time."""
+    for index in reversed(range(len(frames))):
+        port = PlaneWriter()
+        code_chosen(frames[index], port, planes, first=index == 0)
+        yield from reversed(port.groups)
 
 
 @torch.inference_mode()
@@ -228,9 +232,7 @@ def decode_planes(
         )
     coder = LatentCoder(model.prior, model.tables, *size, gop.plane_counts)
     port = reader or PlaneReader(gop.payload)
-    levels = torch.stack(
-        [coder.code(port, gop.quality.at(index), None).to(torch.int16) for index in range(latents)]
-    )
+    levels = torch.stack([coder.code(port, gop.quality.at(index), None).to(torch.int16) for index in range(latents)])
     if planes_checksum(levels) != gop.planes_crc:
         raise NvcodecError("the planes decoded are not those encoded (their checksum does not match)")
     return levels

@@ -29,9 +29,17 @@ class EncodeOptions:
 
 @dataclass(frozen=True)
 class DecodeOptions:
-    """How a video is decoded. `lossless` keeps every decoded bit; the others as in `EncodeOptions`."""
+    """How a video is decoded. `lossless` keeps every decoded bit.
+
+    `start_s` and `duration_s`, in seconds from the first picture, choose a part: from the picture shown at the start
+    to the last one that is shown before the end. With `strict` the first damage is an error; else what is lost is
+    concealed and said in the report. The others as in `EncodeOptions`.
+    """
 
     lossless: bool = False
+    strict: bool = False
+    start_s: float = 0.0
+    duration_s: float | None = None
     device: str = "cpu"
     threads: int = 0
     audio: bool = True

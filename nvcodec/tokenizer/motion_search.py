@@ -75,12 +75,11 @@ class MotionMatch:
             dim=-1,
         ).flatten(1, 2)  # [n, side², 2] luma pixels
         size = flow.new_tensor([width * self.pixel, height * self.pixel])
-        grid = ((places + flow) * (2 / size) - 1).reshape(k * b, 2 * n, side**2, 2)
-        reference = self.reference.expand(k, -1, -1, -1, -1).flatten(0, 1)
-        moved = F.grid_sample(reference, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        grid = ((places + flow) * (2 / size) - 1).transpose(0, 1)  # [B, K, 2, n, side², 2]
+        moved = self._moved(grid.reshape(b, k * 2 * n, side**2, 2)).reshape(b, k, 2, n, side**2).transpose(0, 1)
         target = F.pixel_unshuffle(self.target[:, :, None].flatten(0, 1), side).flatten(2)  # [2B, side², h·w]
         target = target[..., positions].reshape(b, 2, side**2, n).transpose(2, 3)
-        error = (moved.reshape(k, b, 2, n, side**2) - target).square().mean(-1).sum(2)
+        error = (moved - target).square().mean(-1).sum(2)
         return error * (GRID**2 * STEP_FRAMES / 2)
 
     def error_at(self, levels: Tensor, which: int) -> Tensor:
@@ -90,14 +89,17 @@ class MotionMatch:
         """
         k, b = levels.shape[:2]
         height, width = self.reference.shape[-2:]
-        grid = sampling_grid(levels.flatten(0, 1) * MOTION_STEP, height, width, float(self.pixel))
-        reference = self.reference[None].expand(k, -1, -1, -1, -1).flatten(0, 1)
-        moved = F.grid_sample(reference, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        error = (moved.reshape(k, b, height, width) - self.target[:, which]).square()
+        grid = sampling_grid(levels.transpose(0, 1).flatten(0, 1) * MOTION_STEP, height, width, float(self.pixel))
+        moved = self._moved(grid.reshape(b, k * height, width, 2)).reshape(b, k, height, width).transpose(0, 1)
+        error = (moved - self.target[:, which]).square_()
         side = GRID // self.pixel
         rows = error.reshape(k, b, height // side, side, width).sum(3)  # twice as fast as pooling
         sums = rows.reshape(k, b, height // side, width // side, side).sum(-1)
         return sums * (self.pixel**2 * STEP_FRAMES / 2)
+
+    def _moved(self, grid: Tensor) -> Tensor:
+        """The reference at the places of `grid` [B, rows, columns, 2]: of all candidates in one, which copies none."""
+        return F.grid_sample(self.reference, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 @torch.no_grad()
@@ -180,8 +182,11 @@ def _full_search(match: MotionMatch) -> Tensor:
     height, width = reference.shape[-2:]
     padded = F.pad(reference, (REACH,) * 4, mode="replicate")[:, 0]
     moved = padded.unfold(1, height, 1).unfold(2, width, 1)  # [B, shifts, shifts, height, width], a view
-    cost = F.avg_pool2d((moved - target[:, :, None]).abs().flatten(1, 2), 2)
-    cost = F.avg_pool2d(cost, 3, stride=1, padding=1, count_include_pad=False)
+    cost = (moved - target[:, :, None]).abs_().flatten(1, 2)
+    cost = cost[..., 0::2, :] + cost[..., 1::2, :]  # sums by hand: several times as fast as pooling
+    cost = F.pad(cost[..., 0::2] + cost[..., 1::2], (1, 1, 1, 1))
+    cost = cost[..., :-2, :] + cost[..., 1:-1, :] + cost[..., 2:, :]
+    cost = cost[..., :-2] + cost[..., 1:-1] + cost[..., 2:]
     axis = torch.arange(-REACH, REACH + 1, device=target.device) * COARSE_LEVELS
     shifts = torch.stack(torch.broadcast_tensors(axis[None, :], axis[:, None]), dim=-1).flatten(0, 1).to(target.dtype)
     return shifts[cost.min(1).indices].permute(0, 3, 1, 2)

@@ -99,7 +99,7 @@ def read_model(installed: InstalledModel) -> Model:
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise NvcodecError(f"{path} is not a model that this nvcodec knows ({error})") from error
     with torch.device("meta"):  # shapes alone, so that a wrong configuration costs no memory
-        shapes = (TinyTokenizer(tokenizer_config), _frozen(Prior(prior_config)))
+        shapes = (TinyTokenizer(tokenizer_config), Prior(prior_config))
     states = [_take_state(path, tensors, *part) for part in zip(("tokenizer", "prior"), shapes, strict=True)]
     tables = {key: _take(path, tensors, f"tables.coder.{key}", like) for key, like in make_tables().items()}
     if tensors:

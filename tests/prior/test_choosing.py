@@ -8,6 +8,7 @@ from torch import Tensor
 
 from nvcodec.prior.choice import choose_motion
 from nvcodec.prior.choosing import ChosenFrame, LevelChooser, code_chosen
+from nvcodec.prior.coding import PlaneCoder
 from nvcodec.prior.distribution import LOCATION_SCALE, UNIT_SCALE_INDEX, Parameters
 
 from .support import SMALL, TABLES, Tape, decoded, encoded, frozen_prior, integers, quality_at
@@ -35,21 +36,27 @@ def chosen_gop(quality: int) -> list[ChosenFrame]:
     return frames
 
 
+def coded(frames: list[ChosenFrame], counts: tuple[int, ...]) -> Tape:
+    tape, planes = Tape(), PlaneCoder(TABLES, counts, 5)
+    for index, frame in enumerate(frames):
+        code_chosen(frame, tape, planes, first=index == 0)
+    return tape
+
+
 def test_chosen_levels_are_coded_with_the_very_bits_and_probabilities_of_the_coder() -> None:
     frames = chosen_gop(QUALITY)
     levels = torch.stack([frame.level.int() for frame in frames])
     assert levels[1:, :, :4].any() and levels[:, :, 4:].any()
     for counts in ((3, 3, 3, 3, 3), (0, 3, 3, 3, 3, 4, 4, 3, 3, 3)):
-        tape = Tape()
-        code_chosen(frames, tape, TABLES, counts, 5)
+        tape = coded(frames, counts)
         assert tape.same_as(encoded(frozen_prior(SMALL), levels, SIZE, counts, QUALITY))
         read, _ = decoded(frozen_prior(SMALL), tape.encoded(), LATENTS, SIZE, counts, QUALITY)
         assert torch.equal(read, levels)
 
 
 def test_chosen_signs_are_coded_like_levels() -> None:
-    frames, tape = chosen_gop(0), Tape()
-    code_chosen(frames, tape, TABLES, (), 5)
+    frames = chosen_gop(0)
+    tape = coded(frames, ())
     read, _ = decoded(frozen_prior(SMALL), tape.encoded(), LATENTS, SIZE, (), 0)
     assert torch.equal(read, torch.stack([frame.level.int() for frame in frames]))
 

@@ -199,3 +199,10 @@ def test_what_is_installed_is_what_its_card_says() -> None:
     card = next(entry for entry in weights.installed() if entry.name == "tiny")
     assert (model.sha256, model.model_id) == (card.sha256, card.model_id)
     assert dataclasses.is_dataclass(model.tokenizer.config)
+
+
+def test_reading_a_model_loads_no_symbolic_algebra() -> None:
+    """PyTorch's own way with shapes alone would: a second and a hundred megabytes in every process."""
+    program = "import sys; from nvcodec.weights import load; load(); print('sympy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]

@@ -1,0 +1,57 @@
+"""`nvcodec concat`: several .mgv files as one, without coding them again."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nvcodec.errors import NvcodecError
+
+from .messages import count_text, print_json, print_summary, size_text
+from .options import Debug, Force, Json, Quiet
+from .streams import is_pipe, open_coded, open_output, refuse_same_file, refuse_two_outputs
+
+Sources = Annotated[list[Path], typer.Argument(metavar="FILE...", help=".mgv files.", show_default=False)]
+Target = Annotated[Path, typer.Argument(metavar="OUT.mgv", help="- for a pipe.", show_default=False)]
+
+
+def concat(
+    sources: Sources,
+    target: Target,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Put .mgv files one after the other without coding them again.
+
+    They must be of the same model, size, format, time base and kinds of tracks. Tags are the first file's.
+    """
+    refuse_two_outputs(target, as_json)
+    for source in sources:
+        if is_pipe(source):
+            raise typer.BadParameter("only files can be put together, no pipe")
+        refuse_same_file(source, target)
+    with ExitStack() as stack:
+        from nvcodec.bitstream import BitstreamError
+        from nvcodec.bitstream import concat as concat_files
+
+        files = [stack.enter_context(open_coded(source)) for source in sources]
+        output = stack.enter_context(open_output(target, force))
+        try:
+            report = concat_files(files, output, [str(source) for source in sources])
+        except BitstreamError as error:  # which names the file already
+            raise NvcodecError(str(error)) from error
+    names = [str(source) for source in sources]
+    if as_json:
+        print_json({"inputs": names, "output": str(target)} | dataclasses.asdict(report))
+    elif not quiet:
+        print_summary(
+            f"{' + '.join(names)} → {target}: {report.end_s:.3f} s, {count_text(report.gops, 'GOP')}, "
+            f"{count_text(report.frames, 'frame')}, {size_text(report.bytes)}",
+            to_stderr=is_pipe(target),
+        )
