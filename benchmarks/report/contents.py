@@ -18,7 +18,8 @@ NO_NUMBER = "no number"
 MEAN = "mean of "  # so many clips
 SUMMARY_NOTE = (
     f"BD-rate: percent of bits that nvcodec needs more (+) or less ({MINUS}) than the rival at the same value of the "
-    "metric, over the range that both reach; mean over clips. Every rival as tuned for the metric."
+    "metric, over the range that both reach; mean over clips. Rivals as tuned for the metric; where eyes judge, in "
+    "both tunings."
 )
 BD_NOTE = (
     f"Bits at the same quality: + means that nvcodec needs more, {MINUS} fewer. The ranges are those both curves "
