@@ -6,7 +6,10 @@ hold Python's lock. Only pictures go to a worker and only coded chunks come back
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
@@ -33,6 +36,7 @@ MAX_WORKERS = 8
 WAITING_BYTES = 256 << 20  # of pictures that all workers together may hold
 WORTH_GOPS = 3  # a worker takes a second or two to start
 POLL_S = 0.1
+PARENT_POLL_S = 1.0
 
 # For glibc, which gives the memory of large tensors back to the system after every layer: keeping it is 4 % faster.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 31)}
@@ -115,6 +119,14 @@ def _begin(done: SimpleQueue[int], threads: int) -> None:
     _done = done
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who stops its workers
     torch.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends a worker whose parent was killed; elsewhere than on POSIX systems it would never know."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_POLL_S)
+    os._exit(1)
 
 
 def _code(model: str, gop: RawGop) -> GopChunk:

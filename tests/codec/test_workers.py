@@ -5,6 +5,11 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from nvcodec.bitstream import GopChunk
@@ -80,3 +85,39 @@ def test_parts_without_a_gop_keep_their_place() -> None:
     assert [part.gop is None for part in made] == [True, False, True, False]
     assert made[1].gop is not None and first.gop is not None
     assert made[1].gop.pts == tuple(picture.pts for picture in first.gop.pictures)
+
+
+ENDLESS = """
+import itertools, sys
+from nvcodec.codec.gop import GopQuality
+from nvcodec.codec.parts import Part
+from nvcodec.codec.workers import RawGop, coded_by_workers
+from nvcodec.media import MediaReader, Picture
+with MediaReader(sys.argv[1], duration_s=0.2) as media:
+    pictures = tuple(item for item in media.items() if isinstance(item, Picture))
+endless = itertools.repeat(Part((), RawGop(pictures, 8, GopQuality(30, 20))))
+for part in coded_by_workers(endless, "tiny", 2, 1, lambda frames: None):
+    print("coded", flush=True)
+"""
+
+
+def children(pid: int) -> set[int]:
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.add(int(path.parent.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_workers_do_not_outlive_a_parent_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", ENDLESS, str(BUNNY)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None and parent.stdout.readline() == b"coded\n"
+        workers_of_it = children(parent.pid)
+        assert len(workers_of_it) >= 2
+        parent.kill()
+    until = time.monotonic() + 60
+    while time.monotonic() < until and (left := {pid for pid in workers_of_it if Path(f"/proc/{pid}").exists()}):
+        time.sleep(0.2)
+    assert not left
