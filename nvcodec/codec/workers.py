@@ -30,7 +30,7 @@ from .gop_coding import Analysed, analysed_gop, chunk_of
 from .parts import Part
 
 if TYPE_CHECKING:
-    from loky.backend.queues import SimpleQueue
+    from multiprocessing.queues import SimpleQueue
 
 MAX_WORKERS = 8
 WAITING_BYTES = 256 << 20  # of pictures that all workers together may hold

@@ -77,10 +77,12 @@ def test_the_report_agrees_with_the_file(bunny: Coded) -> None:
     )
 
 
-def test_progress_comes_to_the_last_frame_and_never_goes_back() -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_progress_comes_to_the_last_frame_and_never_goes_back(threads: int) -> None:
     seen: list[Progress] = []
-    encode(BUNNY, io.BytesIO(), EncodeOptions(duration_s=0.6, scale="1/4", gop=5), seen.append)
+    encode(BUNNY, io.BytesIO(), EncodeOptions(duration_s=0.6, scale="1/4", gop=5, threads=threads), seen.append)
     frames = [state.frames for state in seen]
-    assert frames == sorted(frames) == [1, 5, 6, 10, 11, 15]
+    assert frames == sorted(frames) and frames[-1] == 15 and len(frames) == 6
+    assert threads > 1 or frames == [1, 5, 6, 10, 11, 15]
     assert {state.total for state in seen} == {15}
     assert seen[0].bytes == seen[0].pixels == 0 < seen[-1].bytes

@@ -117,7 +117,8 @@ def test_workers_do_not_outlive_a_parent_that_is_killed() -> None:
         workers_of_it = children(parent.pid)
         assert len(workers_of_it) >= 2
         parent.kill()
-    until = time.monotonic() + 60
-    while time.monotonic() < until and (left := {pid for pid in workers_of_it if Path(f"/proc/{pid}").exists()}):
+    until, left = time.monotonic() + 60, workers_of_it
+    while left and time.monotonic() < until:
         time.sleep(0.2)
+        left = {pid for pid in left if Path(f"/proc/{pid}").exists()}
     assert not left
