@@ -12,16 +12,15 @@ import typer
 from nvcodec.errors import NvcodecError
 
 from .messages import count_text, print_json, print_summary, size_text
-from .options import Debug, Force, Json, Quiet
+from .options import CodedTarget, Debug, Force, Json, Quiet
 from .streams import is_pipe, open_coded, open_output, refuse_same_file, refuse_two_outputs
 
 Sources = Annotated[list[Path], typer.Argument(metavar="FILE...", help=".mgv files.", show_default=False)]
-Target = Annotated[Path, typer.Argument(metavar="OUT.mgv", help="- for a pipe.", show_default=False)]
 
 
 def concat(
     sources: Sources,
-    target: Target,
+    target: CodedTarget,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from .messages import count_text, print_json, print_summary, size_text
-from .options import Coded, Debug, Duration, Force, Json, Quiet, Start, parse_part
+from .options import Coded, CodedTarget, Debug, Duration, Force, Json, Quiet, Start, parse_part
 from .streams import is_pipe, open_coded, open_output, refuse_same_file, refuse_two_outputs
-
-Target = Annotated[Path, typer.Argument(metavar="OUT.mgv", help="- for a pipe.", show_default=False)]
 
 
 def cut(
     source: Coded,
-    target: Target,
+    target: CodedTarget,
     start: Start = "0",
     duration: Duration = None,
     force: Force = False,

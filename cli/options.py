@@ -56,6 +56,7 @@ def _model_names(incomplete: str) -> list[str]:
 Coded = Annotated[
     Path, typer.Argument(metavar="FILE", help="A .mgv file, or - for a pipe.", show_default=False)
 ]
+CodedTarget = Annotated[Path, typer.Argument(metavar="OUT.mgv", help="- for a pipe.", show_default=False)]
 
 Start = Annotated[str, typer.Option("--start", metavar="T", help="Begin at; seconds, M:S or H:M:S.")]
 Duration = Annotated[

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
 
 from .losses import print_losses
 from .messages import count_text, print_json, print_summary, size_text
-from .options import Coded, Debug, Force, Json, Quiet
+from .options import Coded, CodedTarget, Debug, Force, Json, Quiet
 from .streams import is_pipe, name_of, open_coded, open_output, refuse_same_file, refuse_two_outputs
-
-if TYPE_CHECKING:
-    pass
-
-Target = Annotated[Path, typer.Argument(metavar="OUT.mgv", help="- for a pipe.", show_default=False)]
 
 
 def repair(
     source: Coded,
-    target: Target,
+    target: CodedTarget,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -73,7 +73,7 @@ class WindowAttention(nn.Module):
             torch.zeros(self.heads, (2 * WINDOW - 1) ** 2)
         )  # in units of a score of 1
         self.frozen = False
-        with torch.device("cpu"):  # on "meta" their arithmetic would import 100 MB of symbolic algebra
+        with torch.device("cpu"):  # on "meta" their arithmetic would import 70 MB of symbolic algebra
             self.register_buffer("table", exponential_table())
             self.register_buffer("offsets", window_offsets(), persistent=False)
 

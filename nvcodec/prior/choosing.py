@@ -17,7 +17,6 @@ from nvcodec.prior.distribution import Parameters
 from nvcodec.prior.planes import Port
 from nvcodec.prior.transformer import Prior
 from nvcodec.prior.walk import LatentWalk, Stop
-from nvcodec.tokenizer.motion import MOTION_DIMS
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +63,7 @@ class LevelChooser:
     @torch.no_grad()
     @torch.autocast("cpu", enabled=False)
     def motion(self, found: Tensor, error: MotionError) -> Tensor:
-        """Motion `[h·w, MOTION_DIMS]` int32 close to what was `found`, where that is worth its bits."""
+        """Motion `[h·w, 4]` int32 close to what was `found`, where that is worth its bits."""
         field = found.clone()
 
         def take(stop: Stop, parameters: Parameters) -> Tensor:
@@ -84,10 +83,9 @@ class LevelChooser:
         """
 
         def take(stop: Stop, parameters: Parameters) -> Tensor:
-            dims = slice(stop.columns.start - MOTION_DIMS, stop.columns.stop - MOTION_DIMS)
             location, scale, tail = (p[0] for p in parameters)
-            values = scaled.index_select(0, stop.positions)[:, dims]
-            chosen = choose_levels(values, (location, scale, tail), shrink[dims]).to(torch.int32)
+            values = scaled.index_select(0, stop.positions)[:, stop.dims]
+            chosen = choose_levels(values, (location, scale, tail), shrink[stop.dims]).to(torch.int32)
             return self._note(stop, parameters, chosen)
 
         return ChosenFrame(self.walk.take_latent(take).to(torch.int16), tuple(self.noted))
@@ -98,8 +96,7 @@ class LevelChooser:
         """The latent frame as tokens: the signs of the first columns of `latent` [h·w, D], ±1."""
 
         def take(stop: Stop, parameters: Parameters) -> Tensor:
-            dims = slice(stop.columns.start - MOTION_DIMS, stop.columns.stop - MOTION_DIMS)
-            values = latent.index_select(0, stop.positions)[:, dims]
+            values = latent.index_select(0, stop.positions)[:, stop.dims]
             return self._note(stop, parameters, torch.where(values >= 0, 1, -1).to(torch.int32))
 
         return ChosenFrame(self.walk.take_latent(take, rest=False).to(torch.int16), tuple(self.noted))

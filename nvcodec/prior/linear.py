@@ -76,7 +76,7 @@ class IntLinear(nn.Module):
         super().__init__()
         if inputs > MAX_TERMS:
             raise ValueError(f"{inputs} inputs: sums of more than {MAX_TERMS} int8 products are not exact")
-        # of standard deviation gain / √inputs; normal numbers, on the device "meta", would import 100 MB of algebra
+        # of standard deviation gain / √inputs; normal numbers, on the device "meta", would import 70 MB of algebra
         bound = gain * (3 / inputs) ** 0.5
         self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None

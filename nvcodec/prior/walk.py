@@ -45,6 +45,11 @@ class Stop:
     positions: Tensor  # [n] int64
     columns: slice  # of the table of levels
 
+    @property
+    def dims(self) -> slice:
+        """Of the latent, where it is not motion."""
+        return slice(self.columns.start - MOTION_DIMS, self.columns.stop - MOTION_DIMS)
+
 
 # From a stop and the distributions [1, n, width] there to its levels [n, width] int32.
 Take = Callable[[Stop, Parameters], Tensor]

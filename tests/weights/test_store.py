@@ -202,7 +202,7 @@ def test_what_is_installed_is_what_its_card_says() -> None:
 
 
 def test_reading_a_model_loads_no_symbolic_algebra() -> None:
-    """PyTorch's own way with shapes alone would: a second and a hundred megabytes in every process."""
+    """PyTorch's own way with shapes alone would: a second and 70 MB in every process."""
     program = "import sys; from nvcodec.weights import load; load(); print('sympy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
