@@ -16,6 +16,7 @@ from typing import Any
 import typer
 
 from nvcodec.errors import NvcodecError, OutputExists
+from nvcodec.interruption import Interrupted
 
 FAILED, DAMAGED, INTERRUPTED, READER_GONE = 1, 3, 130, 141  # the last two as a shell counts SIGINT and SIGPIPE
 
@@ -26,7 +27,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapper(**arguments: Any) -> None:
         try:
-            command(**arguments)
+            _uncovered(command, arguments)
             sys.stdout.flush()
         except (typer.BadParameter, typer.Exit, typer.Abort):
             raise
@@ -34,6 +35,14 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(report(error, debug=bool(arguments.get("debug")))) from None
 
     return wrapper
+
+
+def _uncovered(command: Callable[..., None], arguments: dict[str, Any]) -> None:
+    """Calls the command; an interruption that came by way of FFmpeg is one like any other."""
+    try:
+        command(**arguments)
+    except Interrupted as error:
+        raise error.cause from None
 
 
 def report(error: BaseException, *, debug: bool = False) -> int:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import io
 import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 import nvcodec
+from nvcodec.interruption import interruption_in
 
 from .bench import bench
 from .concat import concat
@@ -66,12 +68,18 @@ def _group(
     """Options that stand before the command."""
 
 
-def _terminate(number: int, frame: object) -> None:
-    raise SystemExit(128 + number)  # unwinds, so that no half-written output stays behind
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise interruption_in(frame, KeyboardInterrupt())
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise interruption_in(frame, SystemExit(128 + number))  # unwinds, so that no half-written output stays behind
 
 
 def run() -> None:
     """The installed command, and `python -m nvcodec`."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job of a shell ignores it
+        signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

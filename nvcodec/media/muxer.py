@@ -7,6 +7,8 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from nvcodec.interruption import called_back
+
 from .encoders import MUXER_OPTIONS, Encoder
 from .formats import Packet, Picture, Track, VideoFormat
 from .matroska import header_length, with_display_aspect
@@ -155,6 +157,7 @@ class _Pipe:
         self._header = b""
         self._open = True
 
+    @called_back
     def write(self, data: bytes) -> int:
         if self._open and self._aspect is None:
             self._file.write(data)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nvcodec.errors import UnsupportedInput
+from nvcodec.interruption import called_back
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -19,6 +20,7 @@ class _Pipe:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
+    @called_back
     def read(self, size: int) -> bytes:
         return self._file.read(size)
 

@@ -81,6 +81,40 @@ def test_a_signal_amid_encoding_leaves_the_folder_as_it_was(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+INTERRUPTED_READ = """
+import signal, sys
+from types import SimpleNamespace
+
+class Pipe:
+    left = 3
+    def read(self, size):
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(number)
+        return real.read(size)
+
+number, real = int(sys.argv.pop()), sys.stdin.buffer
+sys.stdin = SimpleNamespace(buffer=Pipe())
+from nvcodec.cli.main import run
+run()
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_ffmpeg_reads_a_pipe_is_not_taken_for_the_end_of_the_video(
+    number: signal.Signals, status: int, tmp_path: Path
+) -> None:
+    arguments = [sys.executable, "-c", INTERRUPTED_READ, "encode", "-", "out.mgv", str(int(number))]
+    with subprocess.Popen(
+        arguments, cwd=tmp_path, env=environment(), stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None and process.stderr is not None
+        threading.Thread(target=endless_video, args=(process.stdin,), daemon=True).start()
+        assert process.wait(PATIENCE_S) == status
+        assert process.stderr.read() == (b"nvcodec: interrupted\n" if number == signal.SIGINT else b"")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["out.mp4", "out.y4m", "out-%d.png"])
 def test_ctrl_c_amid_decoding_leaves_the_folder_as_it_was(name: str, coded: Path, tmp_path: Path) -> None:
     source, sink = os.pipe()
