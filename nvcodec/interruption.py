@@ -7,7 +7,6 @@ So they travel as `Interrupted` until FFmpeg has returned.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import ParamSpec, TypeVar
@@ -29,7 +28,6 @@ class Interrupted(Exception):
 def called_back(function: Callable[P, R]) -> Callable[P, R]:
     """A function that FFmpeg may call: interruptions leave it as `Interrupted`."""
 
-    @functools.wraps(function)
     def wrapper(*arguments: P.args, **options: P.kwargs) -> R:
         try:
             return function(*arguments, **options)
