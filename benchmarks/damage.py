@@ -1,12 +1,12 @@
-"""`python -m nvcodec.benchmarks.damage CLIP.mgv [--trials N] [--json FILE]`: what is left of a damaged file.
+"""`python -m nvcodec.benchmarks.damage CLIP.mgv [--trials N] [--parity P] [--json FILE]`: what damage leaves of a file.
 
 Example: `nvcodec encode carphone.mp4 carphone.mgv --gop 9 && python -m nvcodec.benchmarks.damage carphone.mgv`
 
 The file is damaged in three ways, many times over: bits flipped at random places, a run of bytes overwritten with
 noise, the end cut off. Then it is read, and what is lost concealed, as `nvcodec decode` does. A frame is kept if it
 is that of the undamaged file to the bit; PSNR is of RGB, over all frames together, against the undamaged decode. After
-the end of what is left the last picture stays. The networks run once: a group that is whole decodes to the same
-pictures whatever happened beside it (`tests/codec/test_recovery.py`).
+the end of what is left the last picture stays. Pictures are decoded once: a group, or what is left of one, decodes to
+the same whatever happened beside it (`tests/codec/test_recovery.py`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from pathlib import Path
 
 import numpy as np
 from nvcodec.benchmarks.psnr import PEAK, to_rgb
-from nvcodec.bitstream import BitstreamError, GopChunk, LostGop
+from nvcodec.bitstream import BitstreamError, ContainerReader, ContainerWriter, GopChunk, LostGop, PacketRecord
 
 from nvcodec.codec import DecodeOptions
-from nvcodec.codec.access import CodedFile
+from nvcodec.codec.access import CodedFile, CodedGops
 from nvcodec.codec.conceal import Concealer
-from nvcodec.codec.decode import decode_part, pictures_of
+from nvcodec.codec.decode import DecodedGop, DecodedPart, decode_part, pictures_of
 from nvcodec.codec.headers import model_of, video_of
+from nvcodec.codec.parts import Part
 from nvcodec.media import Picture
 
 FLIPS = (1e-6, 1e-5, 1e-4, 1e-3)
@@ -62,12 +63,12 @@ class Clip:
         self.data = data
         coded = CodedFile(io.BytesIO(data), DecodeOptions(strict=True))
         self.video = video_of(coded.header)
-        model = model_of(coded.header, "cpu")
-        decoded = partial(decode_part, model, coded.header, strict=True)
+        self._header, self._model = coded.header, model_of(coded.header, "cpu")
+        decoded = partial(decode_part, self._model, self._header, strict=True)
         self._gops: dict[int, list[Picture]] = {}
         for part in map(decoded, coded.parts()):
             if part.gop is not None and not isinstance(part.gop, LostGop):
-                self._gops[part.gop.chunk.begin] = list(pictures_of(model, self.video, part.gop))
+                self._gops[part.gop.chunk.begin] = list(pictures_of(self._model, self.video, part.gop))
         self.gop_count = len(self._gops)
         self.pictures = [picture for gop in self._gops.values() for picture in gop]
 
@@ -92,11 +93,48 @@ class Clip:
 
     def _shown(self, damaged: bytes) -> Iterator[Picture]:
         coded = CodedFile(io.BytesIO(damaged), DecodeOptions())
-        concealer: Concealer[GopChunk] = Concealer(lambda gop: iter(self._gops[gop.begin]), self.video.time_base)
-        for part in coded.parts():
-            if part.gop is not None:
-                yield from concealer.pictures(part.gop if isinstance(part.gop, LostGop) else part.gop[1])
+        concealer = Concealer(self._pictures_of, self.video.time_base)
+        for part in map(self._decoded, coded.parts()):
+            if part.gop is None:
+                continue
+            yield from concealer.pictures(part.gop)
+            if isinstance(part.gop, DecodedGop) and part.gop.lost is not None:
+                yield from concealer.pictures(part.gop.lost)
         yield from concealer.rest()
+
+    def _decoded(self, part: Part[CodedGops, PacketRecord]) -> DecodedPart:
+        """Planes of a damaged group are decoded; a whole one's were."""
+        if isinstance(part.gop, tuple):
+            return Part(part.packets, DecodedGop(part.gop[1], []))
+        return decode_part(self._model, self._header, part, strict=False)
+
+    def _pictures_of(self, gop: DecodedGop) -> Iterator[Picture]:
+        """Those of the undamaged file, as many as the group still has."""
+        kept = None if gop.lost is None else -gop.lost.frames
+        return iter(self._gops[gop.chunk.begin][:kept])
+
+
+def parity_share(text: str) -> int:
+    """Ten-thousandths, from "5%" or "5"; ValueError for what is no number.
+
+    >>> parity_share("2.5%")
+    250
+    """
+    return round(100 * float(text.removesuffix("%")))
+
+
+def protected(data: bytes, share: int) -> bytes:
+    """The same file with parity of `share` ten-thousandths."""
+    reader, file = ContainerReader(io.BytesIO(data)), io.BytesIO()
+    writer = ContainerWriter(file, parity=share)
+    writer.write_header(reader.header)
+    for content in reader.chunks():
+        if isinstance(content, GopChunk):
+            writer.write_gop(content)
+        else:
+            writer.write_packets(content)
+    writer.finish()
+    return file.getvalue()
 
 
 def flipped(data: bytes, share: float, rng: np.random.Generator) -> bytes:
@@ -166,9 +204,11 @@ def main(say: Callable[[str], None] = print) -> None:
     parser = argparse.ArgumentParser(prog="python -m nvcodec.benchmarks.damage", description=__doc__)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--trials", type=int, default=100, help="copies for each share of flips and of bursts")
+    parser.add_argument("--parity", type=parity_share, metavar="PERCENT", help="of the same file with such parity")
     parser.add_argument("--json", type=Path, help="the rows for programs, too")
     arguments = parser.parse_args()
-    clip = Clip(arguments.clip.read_bytes())
+    data = arguments.clip.read_bytes()
+    clip = Clip(data if arguments.parity is None else protected(data, arguments.parity))
     found = list(rows(clip, arguments.trials))
     contents = f"{len(clip.data)} bytes, {clip.gop_count} groups of pictures, {len(clip.pictures)} frames"
     say(f"{arguments.clip.name}: {contents}\n\n{table(found)}")

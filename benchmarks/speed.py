@@ -21,10 +21,12 @@ from pathlib import Path
 import torch
 from nvcodec.benchmarks.coders.process import Programs
 from nvcodec.benchmarks.psnr import pictures
+from nvcodec.bitstream import latent_frames
 from torch import Tensor
 
-from nvcodec.codec.gop import analyse, decode_planes, encode_planes, planned_quality, synthesise
-from nvcodec.codec.gop_size import grid_size, latent_frames
+from nvcodec.codec.coded_size import analyse_at_best_size
+from nvcodec.codec.gop import decode_planes, encode_planes, planned_quality, synthesise
+from nvcodec.codec.gop_size import grid_size
 from nvcodec.media import MediaWriter, Picture, VideoFormat
 from nvcodec.tokenizer.frames import from_planes, to_planes
 from nvcodec.tokenizer.motion import STEP_FRAMES
@@ -57,18 +59,18 @@ def stages(source: Path, quality: int, folder: Path) -> tuple[int, dict[str, flo
         frames = [from_planes(p.y, p.u, p.v, video.bit_depth) for p, _ in read]
     size = grid_size(video.width, video.height)
     own = planned_quality(quality, latent_frames(GOP))
-    list(analyse(model, _steps(frames[:9]), own))  # warm: the first call prepares the kernels
+    analyse_at_best_size(model, _steps(frames[:9]), own)  # warm: the first call prepares the kernels
     out: list[Picture] = []
     for start in range(0, len(frames), GOP):
         part = frames[start : start + GOP]
-        with watch.stage("motion and analysis (closed loop)"):
-            chosen = list(analyse(model, _steps(part), own))
+        with watch.stage("motion and analysis (closed loops, all sizes)"):
+            taken, chosen = analyse_at_best_size(model, _steps(part), own)
         with watch.stage("prior and ANS, encoding and checking"):
-            coded = encode_planes(model, chosen, size, own)
+            coded = encode_planes(model, chosen, size, taken)
         with watch.stage("prior and ANS, decoding"):
             decoded = decode_planes(model, coded, size, len(chosen))
         with watch.stage("synthesis"):
-            steps = list(synthesise(model, decoded, size, own))
+            steps = list(synthesise(model, decoded, size, taken))
         with watch.stage("tensors to planes"):
             planes = [
                 p for step in steps for p in to_planes(step, video.width, video.height, video.bit_depth)

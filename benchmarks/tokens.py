@@ -21,7 +21,7 @@ from torch import Tensor
 
 from nvcodec.codec import EncodeOptions, encode
 from nvcodec.codec.decode import levels_of
-from nvcodec.codec.gop import PlaneReader
+from nvcodec.codec.gop import GopQuality, PlaneReader
 from nvcodec.codec.gop_size import grid_size
 from nvcodec.codec.headers import model_of
 from nvcodec.errors import UnsupportedInput
@@ -149,12 +149,17 @@ def file_report(file: BinaryIO, name: str) -> FileReport:
     frames = payload = 0
     for chunk in reader.chunks():
         if isinstance(chunk, GopChunk):
-            listener = _Listener(chunk.payload, ledger, h * w, tokens=header.tokens)
+            rows, columns = GopQuality.of(chunk).grid((h, w))
+            listener = _Listener(chunk.payload, ledger, rows * columns, tokens=header.tokens)
             levels.append(levels_of(model, header, len(levels), chunk, listener).numpy())
             frames, payload = frames + len(chunk.pts), payload + len(chunk.payload)
     if not levels:
         raise UnsupportedInput(f"{name} holds no picture")
-    table = np.concatenate(levels)
+    latents = sum(map(len, levels))
+    if len({part.shape[1] for part in levels}) > 1:  # GOPs coded at several sizes: one row after the other
+        table = np.concatenate([part.reshape(1, -1, part.shape[2]) for part in levels], axis=1)
+    else:
+        table = np.concatenate(levels)
     signs = table[:, :, dimension_groups(model.prior.config.latent_dims, model.token_dims)[1]] > 0
     arrangements = sign_arrangements(signs) if header.tokens else level_arrangements(table)
     return FileReport(
@@ -164,7 +169,7 @@ def file_report(file: BinaryIO, name: str) -> FileReport:
         height=header.height,
         frames=frames,
         first=len(levels),
-        later=len(table) - len(levels),
+        later=latents - len(levels),
         tokens=table.shape[0] * table.shape[1],
         payload_bytes=payload,
         raw_bits_per_token=model.token_dims if header.tokens else None,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .checks import TornGop
+from .claims import cells, check_claim, latent_frames
 from .container import ContainerReader, ContainerWriter
 from .copying import CopyReport
 from .crc import crc32c
@@ -47,16 +49,20 @@ __all__ = [
     "PacketRecord",
     "RepairReport",
     "StreamHeader",
+    "TornGop",
     "TrackHeader",
     "TruncatedFile",
     "UnsupportedVersion",
     "VerifyReport",
+    "cells",
+    "check_claim",
     "concat",
     "crc32c",
     "cross_entropy_bits",
     "cut",
     "encode_groups",
     "encode_groups_backwards",
+    "latent_frames",
     "losses_of",
     "recovered",
     "repair",

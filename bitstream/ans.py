@@ -23,6 +23,7 @@ from .errors import BitstreamError
 PROBABILITY_BITS = 16
 WORD_BYTES = 4
 
+_MISSING = np.ones(1, np.uint32)  # stands for the first word that is missing: once it is taken, bits are wrong
 _BERNOULLI = stream.model.Bernoulli(perfect=False)
 
 Bits = NDArray[np.uint8]
@@ -56,13 +57,14 @@ def encode_groups_backwards(groups: Iterable[tuple[Bits, Probabilities]]) -> byt
 class BitDecoder:
     """Takes from a payload the groups that `encode_groups` put there, first to last."""
 
-    def __init__(self, payload: bytes) -> None:
-        """BitstreamError for bytes no encoder writes."""
+    def __init__(self, payload: bytes, *, torn: bool = False) -> None:
+        """BitstreamError for bytes no encoder writes. `torn`: whole words are missing before these bytes."""
         if payload.endswith(b"\0"):
             raise BitstreamError("the entropy-coded data ends in a zero byte")
         whole = payload + bytes(-len(payload) % WORD_BYTES)
         words = np.frombuffer(whole, "<u4").astype(np.uint32)
-        self._coder = stream.stack.AnsCoder(words)
+        self._torn = torn
+        self._coder = stream.stack.AnsCoder(np.concatenate([_MISSING, words]) if torn else words)
 
     def decode(self, p: Probabilities) -> Bits:
         """The next group's bits, in the shape of their probabilities `p`.
@@ -72,6 +74,10 @@ class BitDecoder:
         """
         bits = self._coder.decode(_BERNOULLI, _as_float(p))
         return bits.astype(np.uint8).reshape(p.shape)
+
+    def is_sound(self) -> bool:
+        """Whether no bit so far hangs on a word that is missing."""
+        return not self._torn or self._coder.pos()[0] > 0
 
     def at_end(self) -> bool:
         """Whether the payload is used up, as it is after the last group."""

@@ -6,7 +6,7 @@ sync (4) · type (1) · length of the body (varint) · body · CRC-32C of type, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .crc import crc32c
 from .errors import BitstreamError, TruncatedFile
@@ -18,16 +18,21 @@ SYNC = b"\xf5MGC"  # 0xF5 is in no UTF-8 text
 CRC_BYTES = 4
 LENGTH_BYTES = 5  # at most
 
-HEADER, GOP, PACKETS, INDEX = b"H", b"G", b"P", b"I"
+HEADER, GOP, PACKETS, PARITY, WHOLE, INDEX = b"H", b"G", b"P", b"R", b"S", b"I"
+CHECKS, FILLER = b"C", b"F"
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk whose checksum is right: its type, its body and the place in the file where it begins."""
+    """A chunk whose checksum is right: its type, its body and the place in the file where it begins.
+
+    `raw` is all of it as it stands there, in parts.
+    """
 
     type: bytes
     body: bytes
     offset: int
+    raw: tuple[bytes, ...] = field(default=(), repr=False, compare=False)
 
 
 def encode_chunk(type_: bytes, body: bytes, limits: Limits) -> bytes:
@@ -69,7 +74,7 @@ def read_chunk(source: ByteSource, limits: Limits) -> Chunk | None:
         body, crc = take(size), int.from_bytes(take(CRC_BYTES), "little")
         if crc != crc32c(body, crc32c(type_ + length)):
             raise BitstreamError("it is damaged (its checksum does not match)")
-        return Chunk(type_, body, offset)
+        return Chunk(type_, body, offset, tuple(taken))
     except BitstreamError:
         source.unread(b"".join(taken)[1:])
         raise

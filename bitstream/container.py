@@ -1,4 +1,4 @@
-"""The `.mgv` file: a signature, a header, GOPs and packets as they came, an index. Written front to back.
+"""The `.mgv` file: a signature, a header, GOPs and packets as they came, a hash, an index. Written front to back.
 
 Neither writing nor reading needs to seek; only `ContainerReader.index` and `read_gop`, which jump about, do.
 """
@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, cast, overload
 
-from .chunk import GOP, HEADER, INDEX, PACKETS, SYNC, Chunk, encode_chunk, read_chunk
+from .checks import TornGop, checks_chunk, decode_checks, rest_of
+from .chunk import CHECKS, FILLER, GOP, HEADER, INDEX, PACKETS, SYNC, WHOLE, Chunk, encode_chunk, read_chunk
+from .claims import filler_for
 from .errors import BitstreamError, TruncatedFile, UnsupportedVersion
 from .gop import GopChunk, decode_gop, encode_gop
 from .header import StreamHeader, decode_header, encode_header
 from .index import Index, IndexEntry, decode_index, encode_index
 from .limits import Limits
+from .parity_mending import MendedFile
+from .parity_writing import ParityWriter
 from .places import Places
 from .source import READ_BYTES, ByteSource
 from .tracks import PacketChunk, decode_packets, encode_packets
+from .whole import WholeHash
 
 # As PNG's: a byte that is not text, a name, and line ends that tell when somebody translated them.
 SIGNATURE = b"\x8aMGV\r\n\x1a\n"
@@ -34,6 +39,7 @@ class _Contents:
     packets: int = 0
     last_pts: int | None = None
     end: int = 0
+    gop_end: int = 0  # place in the file after the last GOP
 
     def add_gop(self, gop: GopChunk, offset: int) -> None:
         if self.last_pts is not None and gop.pts[0] <= self.last_pts:
@@ -53,13 +59,18 @@ class ContainerWriter:
     """Writes a file: `write_header`, then GOPs and packets as they come, then `finish`.
 
     `file` needs to be written to and flushed, and is left open. BitstreamError for values that no file can
-    hold, before any of their bytes are written.
+    hold, before any of their bytes are written. `parity`, in ten-thousandths of the file's size, is added so that lost
+    bytes can be brought back; None adds none. BitstreamError, too, for a share that is none, and where the package is
+    missing that parity needs.
     """
 
-    def __init__(self, file: BinaryIO, limits: Limits = Limits()) -> None:
+    def __init__(self, file: BinaryIO, limits: Limits = Limits(), parity: int | None = None) -> None:
         self.bytes_written = 0
+        self._parity = None if parity is None else ParityWriter(parity, limits)
         self._file, self._limits = file, limits
         self._contents: _Contents | None = None
+        self._header: StreamHeader | None = None
+        self._whole = WholeHash()
         self._finished = False
 
     def write_header(self, header: StreamHeader) -> None:
@@ -67,15 +78,19 @@ class ContainerWriter:
         if self._contents is not None:
             raise RuntimeError("the header is written already")
         chunk = encode_chunk(HEADER, encode_header(header, self._limits), self._limits)
-        self._contents = _Contents(len(header.tracks))
+        self._contents, self._header = _Contents(len(header.tracks)), header
         self._put(SIGNATURE + bytes([MAJOR_VERSION]) + chunk)
 
     def write_gop(self, gop: GopChunk) -> None:
-        """The next group of pictures, in order of time."""
+        """The next group of pictures, in order of time, after filler if it claims much for its bytes."""
         contents = self._open_contents()
         chunk = encode_chunk(GOP, encode_gop(gop, self._limits), self._limits)
-        contents.add_gop(gop, self.bytes_written)
-        self._put(chunk)
+        filler = self._filler(len(gop.pts), self.bytes_written + len(chunk) - contents.gop_end)
+        contents.add_gop(gop, self.bytes_written + len(filler))
+        if filler:
+            self._put(filler)
+        self._put(chunk + checks_chunk(gop, self._limits))
+        contents.gop_end = self.bytes_written
 
     def write_packets(self, packets: PacketChunk) -> None:
         """Sound and subtitles that belong about here."""
@@ -85,10 +100,18 @@ class ContainerWriter:
         self._put(chunk)
 
     def finish(self) -> None:
-        """The index. A file without it counts as cut off."""
+        """The hash of all that was written, and the index. A file without that counts as cut off."""
         index = self._open_contents().index()
-        self._put(encode_chunk(INDEX, encode_index(index, self._limits), self._limits))
+        last = encode_chunk(INDEX, encode_index(index, self._limits), self._limits)
+        self._put(encode_chunk(WHOLE, self._whole.digest(), self._limits))
+        self._put_parity()
+        self._write(last)
         self._finished = True
+
+    def _filler(self, frames: int, room: int) -> bytes:
+        assert self._header is not None
+        size = filler_for(self._header, frames, room, self._limits)
+        return encode_chunk(FILLER, bytes(size), self._limits) if size else b""
 
     def _open_contents(self) -> _Contents:
         if self._contents is None:
@@ -98,6 +121,19 @@ class ContainerWriter:
         return self._contents
 
     def _put(self, data: bytes) -> None:
+        """What parity is for, and parity if it is time for it."""
+        self._write(data)
+        if self._parity is not None:
+            self._parity.put(data)
+            if self._parity.is_full:
+                self._put_parity()
+
+    def _put_parity(self) -> None:
+        if self._parity is not None:
+            for parity in self._parity.due(self.bytes_written):
+                self._write(parity)
+
+    def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             written = self._file.write(view)  # an unbuffered pipe takes less than it is given
@@ -105,6 +141,7 @@ class ContainerWriter:
                 raise BlockingIOError("a non-blocking file cannot be written to now")
             view = view[written:]
         self._file.flush()
+        self._whole.add(data)
         self.bytes_written += len(data)
 
 
@@ -113,30 +150,42 @@ class ContainerReader:
 
     `file` needs to be read from, and is left open. Offsets count from where it stood when it was given.
     `places` is the way to any place in it, None for a pipe; `header_end` is where the header ends; `last_index` the
-    index that was met last, None before that.
+    index that was met last, None before that. `chunks_read` counts the chunks, `chunk_offset` is where the last of
+    them begins. `sha256` is the hash of the whole once it was met and found right; None in a file without one.
     """
 
     header: StreamHeader
     header_end: int
     chunks_read: int
+    chunk_offset: int
+    sha256: bytes | None
     places: Places | None
+    mended: MendedFile | None
     last_index: Index | None
 
     def __init__(
-        self, file: BinaryIO, limits: Limits = Limits(), damage: list[BitstreamError] | None = None
+        self,
+        file: BinaryIO,
+        limits: Limits = Limits(),
+        damage: list[BitstreamError] | None = None,
+        *,
+        mend: bool = True,
     ) -> None:
         """BitstreamError for a file that begins wrong, UnsupportedVersion for one of another version.
 
         With `damage`, errors before a header that is whole are put there. Without a header nothing can be read.
+        Without `mend` parity is not used.
         """
-        self.chunks_read = 0
+        self.chunks_read = self.chunk_offset = 0
+        self.sha256, self._whole = None, WholeHash()
         self.limits, self.last_index = limits, None
-        self._file = file
         self._start = file.tell() if file.seekable() else None
-        self.places = None if self._start is None else Places(file, self._start, limits)
-        self._source = ByteSource(file)
+        self.mended = MendedFile(file, self._start, limits) if mend and self._start is not None else None
+        self._file = file if self.mended is None else cast(BinaryIO, self.mended)
+        self.places = None if self._start is None else Places(self._file, self._start, limits, self.mends)
+        self._source = ByteSource(self._file)
         self._contents = _Contents()
-        self._damaged = self._ended = False
+        self._damaged = self._ended = self._torn = False
         self._read_begin(damage)
         self.header_end = self._source.offset
         self._contents.tracks = len(self.header.tracks)
@@ -146,12 +195,24 @@ class ContainerReader:
         """The place in the file after what was read last."""
         return self._source.offset
 
-    def chunks(self, damage: list[BitstreamError] | None = None) -> Iterator[GopChunk | PacketChunk]:
+    @overload
+    def chunks(self, damage: list[BitstreamError] | None = None) -> Iterator[GopChunk | PacketChunk]: ...
+
+    @overload
+    def chunks(
+        self, damage: list[BitstreamError], *, torn: bool
+    ) -> Iterator[GopChunk | TornGop | PacketChunk]: ...
+
+    def chunks(
+        self, damage: list[BitstreamError] | None = None, *, torn: bool = False
+    ) -> Iterator[GopChunk | TornGop | PacketChunk]:
         """All GOPs and packets that are left, in the file's order.
 
         Without `damage`, what is wrong ends the reading: BitstreamError; TruncatedFile if the file ends
-        early. With it, errors are put there instead, and reading goes on at the next chunk that is whole.
+        early. With it, errors are put there instead, and reading goes on at the next chunk that is whole. With `torn`
+        what is left of damaged GOPs is given, too.
         """
+        self._torn = torn
         while not self._ended:
             try:
                 with self._located():
@@ -178,7 +239,7 @@ class ContainerReader:
             position = self._file.tell()
             self._file.seek(self._start)
             damage: list[BitstreamError] = []
-            again = ContainerReader(self._file, self.limits, damage)
+            again = ContainerReader(self._file, self.limits, damage, mend=False)
             for _ in again.chunks(damage):
                 pass
             self._file.seek(position)
@@ -193,7 +254,8 @@ class ContainerReader:
     def _read_begin(self, damage: list[BitstreamError] | None) -> None:
         """Signature and header; over damage, if it may be, to the first chunk that is whole."""
         try:
-            _read_signature(self._source)
+            self._read_signature()
+            self._whole.add(SIGNATURE, bytes([MAJOR_VERSION]))
         except UnsupportedVersion:
             raise
         except BitstreamError as error:
@@ -210,6 +272,7 @@ class ContainerReader:
                     if chunk.type != HEADER:
                         raise BitstreamError("it is not the header, which comes first")
                     self.header = decode_header(chunk.body, self.limits)
+                    self._whole.add(*chunk.raw)
                     return
             except BitstreamError as error:
                 first = first or error
@@ -220,30 +283,79 @@ class ContainerReader:
     def _goes_on_after(self, error: BitstreamError, damage: list[BitstreamError]) -> bool:
         """Notes the error and goes to where the next chunk may begin; False where nothing is left to be read."""
         damage.append(error.with_traceback(None))  # which would keep what was read alive
+        if self._torn and self._source.trail is None:
+            self._source.trail = bytearray()
         spent = len(damage) >= self.limits.damaged_places or self._source.unread_bytes >= self.limits.unread_bytes
         return not spent and self._source.find(SYNC)
 
-    def _read_chunk(self) -> Chunk:
-        chunk = read_chunk(self._source, self.limits)
-        if chunk is None:
-            raise TruncatedFile("the file ends here, without an index")
-        return chunk
+    def _read_signature(self) -> None:
+        """After an error of damage the source stands at the file's begin."""
+        try:
+            _read_signature(self._source)
+        except BitstreamError:
+            if self.mended is None:
+                raise
+            near = self._source.find(SYNC, within=READ_BYTES)  # else it is no such file, and not looked through
+            mended = near and self.mends()
+            self._go_to(0)
+            if not mended:
+                raise
+            _read_signature(self._source)
 
-    def _take(self, chunk: Chunk) -> GopChunk | PacketChunk | None:
+    def _read_chunk(self) -> Chunk:
+        offset = self._source.offset
+        try:
+            return _chunk_here(self._source, self.limits)
+        except BitstreamError:
+            if not self.mends():
+                raise
+        self._go_to(offset)
+        return _chunk_here(self._source, self.limits)
+
+    def _go_to(self, offset: int) -> None:
+        self._file.seek((self._start or 0) + offset)
+        before, self._source = self._source, ByteSource(self._file, offset)
+        self._source.unread_bytes = before.unread_bytes
+        if before.trail is not None:
+            self._source.trail = before.trail[: max(0, len(before.trail) + offset - before.offset)]
+
+    def mends(self) -> bool:
+        """Bring back what parity can, if nobody has yet; whether what was damaged before now reads otherwise."""
+        return self.mended is not None and self.mended.mend(_lost_index)
+
+    def _take(self, chunk: Chunk) -> GopChunk | TornGop | PacketChunk | None:
         """The content of a chunk that carries any; types that are not known are passed over."""
+        trail, self._source.trail = self._source.trail, None
+        if chunk.type == WHOLE:
+            self._whole.meet(chunk.body)
+        elif chunk.type != INDEX:
+            self._whole.add(*chunk.raw, content=chunk.type in (GOP, PACKETS))
         if chunk.type == GOP:
             gop = decode_gop(chunk.body, self.limits)
             self._contents.add_gop(gop, chunk.offset)
-            return gop
+            room, self._contents.gop_end = self._source.offset - self._contents.gop_end, self._source.offset
+            return replace(gop, room=room)
         if chunk.type == PACKETS:
             packets = decode_packets(chunk.body, self.limits)
             self._contents.add_packets(packets)
             return packets
+        if chunk.type == CHECKS and trail is not None:
+            return self._rest(chunk, bytes(trail[: len(trail) - sum(map(len, chunk.raw))]))
         if chunk.type == INDEX:
             self._check_end(decode_index(chunk.body, self.limits))
         elif chunk.type == HEADER:
             raise BitstreamError("it is a second header")
         return None
+
+    def _rest(self, chunk: Chunk, before: bytes) -> GopChunk | TornGop | None:
+        """What is left of a GOP that was damaged, by its checks and the bytes before them."""
+        gop = rest_of(decode_checks(chunk.body, self.limits), before)
+        contents = self._contents
+        if gop is None or (contents.last_pts is not None and gop.begin <= contents.last_pts):
+            return None
+        room, contents.gop_end = self._source.offset - contents.gop_end, self._source.offset
+        contents.last_pts, contents.end = gop.pts[-1], gop.end
+        return replace(gop, room=room) if isinstance(gop, GopChunk) else replace(gop, gop=replace(gop.gop, room=room))
 
     def _check_end(self, index: Index) -> None:
         self.last_index = index
@@ -253,11 +365,14 @@ class ContainerReader:
         self._ended = True
         if not self._damaged and index != self._contents.index():
             raise BitstreamError("the index does not agree with the file; chunks are missing or were put in")
+        if not self._damaged:  # after damage no hash can be right, and what is wrong was said
+            self.sha256 = self._whole.checked()
 
     @contextmanager
     def _located(self) -> Iterator[None]:
         """Tells errors inside it which chunk they are about: the one that begins here."""
         number, offset = self.chunks_read, self._source.offset
+        self.chunk_offset = offset
         self.chunks_read += 1
         try:
             yield
@@ -267,6 +382,31 @@ class ContainerReader:
                 error.gops = len(self._contents.entries)
             error.at(number, offset)
             raise
+
+
+def _chunk_here(source: ByteSource, limits: Limits) -> Chunk:
+    chunk = read_chunk(source, limits)
+    if chunk is None:
+        raise TruncatedFile("the file ends here, without an index")
+    return chunk
+
+
+def _lost_index(file: MendedFile, start: int, limits: Limits) -> tuple[int, bytes] | None:
+    """The place and the bytes of the index of a file that is whole but for that; None if it has one, or is not."""
+    try:
+        Places(cast(BinaryIO, file), start, limits, lambda: False).index()
+        return None
+    except BitstreamError:
+        file.seek(start)
+    reader: ContainerReader | None = None
+    try:
+        reader = ContainerReader(cast(BinaryIO, file), limits, mend=False)
+        for _ in reader.chunks():
+            pass
+    except BitstreamError as error:
+        if reader is not None and error.offset is not None and reader._whole.is_right:
+            return error.offset, encode_chunk(INDEX, encode_index(reader._contents.index(), limits), limits)
+    return None
 
 
 def _read_signature(source: ByteSource) -> None:

@@ -31,8 +31,8 @@ class CopyReport:
 class Copy:
     """Writes GOPs and packets on into a file, counting."""
 
-    def __init__(self, file: BinaryIO, header: StreamHeader, limits: Limits) -> None:
-        self.writer = ContainerWriter(file, limits)
+    def __init__(self, file: BinaryIO, header: StreamHeader, limits: Limits, parity: int | None = None) -> None:
+        self.writer = ContainerWriter(file, limits, parity)
         self.writer.write_header(header)
         self.gops = self.frames = self.packets = 0
         self.first: int | None = None  # when the first picture is shown

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
+from .checks import TornGop
 from .chunk import PACKETS
 from .container import ContainerReader
 from .errors import BitstreamError
@@ -71,7 +72,7 @@ class Excerpt:
     def _through(self) -> Iterator[Content]:
         if self._damage is None:
             return self._reader.chunks()
-        return recovered(self._reader, self._damage)
+        return recovered(self._reader, self._damage, torn=True)
 
     def _near(self, index: Index, index_begin: int) -> Iterator[Content] | None:
         """The part by the index; None where its places are not those of the file's chunks."""
@@ -91,11 +92,11 @@ class Excerpt:
         if start >= max(until, times[gops.start] + 1):
             raise self._past(index.end)
         try:
-            steps = _Around(self._reader, index, index_begin, around)
+            steps = _Around(self._reader, index, index_begin, around, gops)
         except BitstreamError:
             return None
         self.first_gop = gops.start
-        return self._chosen(steps.contents(gops, self._damage), times[0], until)
+        return self._chosen(steps.contents(self._damage), times[0], until)
 
     def _window(self, first: int) -> tuple[Fraction, Fraction | None]:
         """Start and end asked for, in ticks, of a file whose first picture is shown at `first`."""
@@ -107,7 +108,7 @@ class Excerpt:
 
     def _chosen(self, contents: Iterator[Content], first: int | None, until: int | None) -> Iterator[Content]:
         """Those of the part. `first`: when the file begins; `until`: when the only GOP that may come is over."""
-        held: GopChunk | LostGop | None = None  # begins before the start; does the next one, too?
+        held: GopChunk | TornGop | LostGop | None = None  # begins before the start; does the next one, too?
         packets = WaitingPackets(self._reader.header, bool(self._start_s))
         start, end = self._window(first or 0)
         running = False
@@ -147,7 +148,7 @@ class Excerpt:
         yield from packets.due(self._end_so_far)
 
     def _begun(
-        self, gop: GopChunk | LostGop, start: Fraction, end: Fraction | None, packets: WaitingPackets
+        self, gop: GopChunk | TornGop | LostGop, start: Fraction, end: Fraction | None, packets: WaitingPackets
     ) -> Iterator[Content]:
         """The first GOP of the part."""
         shown = [pts for pts in gop.pts if pts <= start]
@@ -158,7 +159,7 @@ class Excerpt:
         packets.begin_s = self.begin * self._base
         yield from self._widened(gop, packets)
 
-    def _widened(self, gop: GopChunk | LostGop, packets: WaitingPackets) -> Iterator[Content]:
+    def _widened(self, gop: GopChunk | TornGop | LostGop, packets: WaitingPackets) -> Iterator[Content]:
         if self._whole_gops and self.end is not None:
             self.end = gop.end
         yield from packets.due(self._end_so_far)
@@ -172,35 +173,51 @@ class Excerpt:
 class _Around:
     """The chunks around some GOPs of an index, GOP after GOP with the packets before it.
 
-    BitstreamError if the chunks are not where the index says.
+    BitstreamError if the chunks are not where the index says. To know that, the GOPs around and the last of `gops` are
+    looked at; the others only when they are read, or a long part would cost as many jumps ahead as it has GOPs.
     """
 
-    def __init__(self, reader: ContainerReader, index: Index, index_begin: int, around: range) -> None:
+    def __init__(
+        self, reader: ContainerReader, index: Index, index_begin: int, around: range, gops: range
+    ) -> None:
         assert reader.places is not None
         self._places: Places = reader.places
-        self._reader, self._index = reader, index
+        self._reader, self._index, self._gops = reader, index, gops
         entries = index.entries
         self._stops = {k: entries[k].offset for k in around} | {len(entries): index_begin}
-        self._begins = {
-            k: reader.header_end if k == 0 else self._places.gop_end(entries[k - 1])
-            for k in range(around.start, around.stop + (around.stop == len(entries)))
-        }
-        for k, begin in self._begins.items():
-            if begin > self._stops[k]:
-                raise BitstreamError("the chunks are not where the index says")
+        self._numbers = range(around.start, around.stop + (around.stop == len(entries)))
+        self._begins = {k: self._begin(k) for k in self._numbers if k - 1 not in gops[:-1]}
 
-    def contents(self, gops: range, damage: Damage | None) -> Iterator[Content]:
-        """The packets around, and these GOPs."""
+    def contents(self, damage: Damage | None) -> Iterator[Content]:
+        """The packets around, and the GOPs."""
         watch = None if damage is None else PacketWatch(self._reader.header, damage)
-        for k in self._begins:
+        for k in self._numbers:
             for packets in self._packets(k, damage):
                 if watch is None or watch.are_new(packets):
                     yield packets
-            if k in gops:
+            if k in self._gops:
                 yield self._gop(k, damage)
+
+    def _begin(self, k: int) -> int:
+        """Where the packets before GOP `k` begin."""
+        begin = self._reader.header_end if k == 0 else self._places.gop_end(self._index.entries[k - 1])
+        if begin > self._stops[k]:
+            raise BitstreamError("the chunks are not where the index says")
+        return begin
+
+    def _begin_after_reading(self, k: int, damage: Damage | None) -> int:
+        """The same when GOP `k - 1` has been read; if that is lost, where the next chunk may begin."""
+        try:
+            return self._begin(k)
+        except BitstreamError:
+            if damage is None:
+                raise
+            return self._places.next_chunk(self._index.entries[k - 1].offset + 1, self._stops[k])
 
     def _packets(self, k: int, damage: Damage | None) -> Iterator[PacketChunk]:
         limits, errors = self._reader.limits, None if damage is None else damage.errors
+        if k not in self._begins:
+            self._begins[k] = self._begin_after_reading(k, damage)
         for chunk in self._places.chunks(self._begins[k], self._stops[k], errors):
             if chunk.type == PACKETS:
                 try:
@@ -213,15 +230,23 @@ class _Around:
                 else:
                     yield packets
 
-    def _gop(self, k: int, damage: Damage | None) -> GopChunk | LostGop:
+    def _gop(self, k: int, damage: Damage | None) -> GopChunk | TornGop | LostGop:
         entry = self._index.entries[k]
+        later = self._index.entries[k + 1 : k + 2]
         try:
-            return self._places.gop(entry)
+            gop = self._places.gop(entry)
+            return replace(gop, room=gop.room + entry.offset - self._begins[k])
         except BitstreamError as error:
             if damage is None:
                 raise
             damage.errors.append(error.with_traceback(None))
-            end = [*(later.pts for later in self._index.entries[k + 1 : k + 2]), self._index.end][0]
+            stop = later[0].offset if later else self._stops[len(self._index.entries)]
+            rest, room = self._places.rest(entry, stop), stop - self._begins[k]
+            if isinstance(rest, TornGop):
+                return TornGop(replace(rest.gop, room=room), rest.missing, str(error))
+            if rest is not None:
+                return replace(rest, room=room)
+            end = later[0].pts if later else self._index.end
             return LostGop.between(entry.pts, end, entry.frames, str(error))
 
 
@@ -290,5 +315,5 @@ def _length(packet: PacketRecord, tracks: tuple[TrackHeader, ...]) -> Fraction:
     return packet.duration * tracks[packet.track].time_base
 
 
-def _last(content: GopChunk | LostGop) -> int:
+def _last(content: GopChunk | TornGop | LostGop) -> int:
     return content.pts[-1] if content.pts else content.begin

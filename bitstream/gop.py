@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from .errors import BitstreamError
@@ -11,6 +11,7 @@ from .limits import Limits, at_most, in_64_bits
 from .timing import read_times, write_times
 
 PLANES_MAX = 15  # a count has half a byte
+COUNT_BITS, HALVINGS_MAX = 5, 7  # of the byte that says how many counts there are, and what the rest of it can hold
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,11 @@ class GopChunk:
     in units of the header's `time_base`. `quality` is 0 … 255, as is `first_quality`,
     that of the first latent frame; `plane_counts` has the number of magnitude planes coded, 0 … 15, for each
     group of channels, in all latent frames or first in the first and then in the others; `planes_crc` is the
-    CRC-32C of the decoded planes; `payload` their entropy-coded bits.
+    CRC-32C of the decoded planes; `payload` their entropy-coded bits. `halvings` is how often width and height were
+    halved before the pictures were coded, 0 … 7.
+
+    `room` is how many bytes of the file it was read from lie between the end of the GOP before and its own; 0 where
+    it was read from none.
     """
 
     pts: tuple[int, ...]
@@ -31,6 +36,8 @@ class GopChunk:
     plane_counts: bytes
     planes_crc: int
     payload: bytes
+    halvings: int = 0
+    room: int = field(default=0, repr=False, compare=False)
 
     @property
     def begin(self) -> int:
@@ -52,7 +59,7 @@ def encode_gop(gop: GopChunk, limits: Limits) -> bytes:
     fields.varint(gop.duration)
     fields.u8(gop.quality)
     fields.u8(gop.first_quality)
-    fields.u8(len(gop.plane_counts))
+    fields.u8(len(gop.plane_counts) | gop.halvings << COUNT_BITS)
     fields.raw(_pack_halves(gop.plane_counts))
     fields.u32(gop.planes_crc)
     fields.raw(gop.payload)
@@ -65,12 +72,15 @@ def decode_gop(body: bytes, limits: Limits) -> GopChunk:
     count = at_most(fields.varint(), limits.frames_per_gop, "the number of frames of a GOP")
     if count == 0:
         raise BitstreamError("a GOP has no frames")
+    pts, duration, quality, first_quality = read_times(fields, count), fields.varint(), fields.u8(), fields.u8()
+    halvings, counts = divmod(fields.u8(), 1 << COUNT_BITS)
     gop = GopChunk(
-        pts=read_times(fields, count),
-        duration=fields.varint(),
-        quality=fields.u8(),
-        first_quality=fields.u8(),
-        plane_counts=_unpack_halves(fields, fields.u8()),
+        pts=pts,
+        duration=duration,
+        quality=quality,
+        first_quality=first_quality,
+        halvings=halvings,
+        plane_counts=_unpack_halves(fields, counts),
         planes_crc=fields.u32(),
         payload=fields.rest(),
     )
@@ -84,6 +94,8 @@ def _check(gop: GopChunk, limits: Limits) -> None:
         raise BitstreamError("a GOP has no frames")
     if any(after <= before for before, after in pairwise(gop.pts)):
         raise BitstreamError("the time stamps of a GOP do not increase")
+    if not 0 <= gop.halvings <= HALVINGS_MAX or len(gop.plane_counts) >= 1 << COUNT_BITS:
+        raise BitstreamError(f"{gop.halvings} halvings and {len(gop.plane_counts)} plane counts do not fit a GOP")
     if gop.duration < 0:
         raise BitstreamError("a GOP's last frame ends before it begins")
     in_64_bits(gop.pts[0], "the time of a GOP")

@@ -15,6 +15,8 @@ class Limits:
     height: int = 16384
     chunk_bytes: int = 256 << 20
     gops: int = 1 << 22
+    cells_per_gop: int = 1 << 22  # what a GOP decodes to (`claims.py`): half a GB of levels, 97 frames of 3840×2160
+    gop_credit: int = 2048  # bytes: a GOP may take so many fewer than are due for what it claims to decode to
     frames_per_gop: int = 1024
     packets_per_chunk: int = 1 << 16
     tracks: int = 64
@@ -24,6 +26,8 @@ class Limits:
     text_bytes: int = 1 << 20  # of any one tag, title or name
     damaged_places: int = 100  # after so many `verify` gives up looking for more
     unread_bytes: int = 1 << 32  # so much may be read again in a damaged file: what looks like a chunk may be none
+    parity_group_bytes: int = 1 << 24  # brought back together, in memory
+    restored_bytes: int = 1 << 26  # as many damaged bytes of a file are brought back by parity
     held_frames: int = 4096  # as many pictures are put in the place of lost ones, and no more at one place
 
 

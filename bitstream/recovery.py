@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
+from typing import overload
 
+from .checks import TornGop
 from .container import ContainerReader
 from .errors import BitstreamError
 from .gop import GopChunk
@@ -54,7 +56,8 @@ class LostSound:
     end_s: Fraction
 
 
-Content = GopChunk | PacketChunk | LostGop
+Known = GopChunk | PacketChunk | LostGop
+Content = Known | TornGop
 
 
 @dataclass
@@ -69,18 +72,27 @@ class Damage:
         self.errors.append(BitstreamError(reason))
 
 
-def recovered(reader: ContainerReader, damage: Damage) -> Iterator[Content]:
-    """All contents that are whole and, between them, what is lost."""
+@overload
+def recovered(reader: ContainerReader, damage: Damage) -> Iterator[Known]: ...
+
+
+@overload
+def recovered(reader: ContainerReader, damage: Damage, *, torn: bool) -> Iterator[Content]: ...
+
+
+def recovered(reader: ContainerReader, damage: Damage, *, torn: bool = False) -> Iterator[Content]:
+    """All contents that are whole and, between them, what is lost; with `torn` also what is left of damaged GOPs."""
     losses = _Losses(reader, damage)
     packets = PacketWatch(reader.header, damage)
     end = 0
-    for content in reader.chunks(damage.errors):
+    for content in reader.chunks(damage.errors, torn=torn):
         if isinstance(content, PacketChunk):
             if packets.are_new(content):
                 yield content
         else:
+            reason = losses.reason()
             yield from losses.before(content)
-            yield content
+            yield replace(content, reason=reason) if isinstance(content, TornGop) else content
             end = content.end
     for lost in losses.at_end():
         yield lost
@@ -115,10 +127,10 @@ class _Losses:
         found = trusted_index(reader)
         self._end = 0 if found is None else found[0].end
         self._expected: deque[IndexEntry] | None = None if found is None else deque(found[0].entries)
-        self._last: GopChunk | None = None
+        self._last: GopChunk | TornGop | None = None
         self._noted = 0  # damage that belongs to what was lost before
 
-    def before(self, gop: GopChunk) -> list[LostGop]:
+    def before(self, gop: GopChunk | TornGop) -> list[LostGop]:
         """What is missing between the GOP before this one and it."""
         lost = self._by_index(gop)
         if lost is None:
@@ -138,7 +150,7 @@ class _Losses:
         last = -(1 << 63) if self._last is None else self._last.pts[-1]
         return self._entries([entry for entry in index.entries if entry.pts > last], index.end)
 
-    def _by_index(self, gop: GopChunk) -> list[LostGop] | None:
+    def _by_index(self, gop: GopChunk | TornGop) -> list[LostGop] | None:
         """By the index; None if there is none, or the GOP is not in it, which then is another file's."""
         missing: list[IndexEntry] = []
         while self._expected and self._expected[0].pts < gop.pts[0]:
@@ -150,7 +162,7 @@ class _Losses:
         return self._entries(missing, gop.pts[0])
 
     def _entries(self, missing: list[IndexEntry], end: int) -> list[LostGop]:
-        reason = self._reason()
+        reason = self.reason()
         few = sum(entry.frames for entry in missing) <= self._limits.held_frames
         bounds = [entry.pts for entry in missing] + [end]
         return [
@@ -158,7 +170,7 @@ class _Losses:
             for entry, until in zip(missing, bounds[1:], strict=True)
         ]
 
-    def _by_gap(self, gop: GopChunk) -> list[LostGop]:
+    def _by_gap(self, gop: GopChunk | TornGop) -> list[LostGop]:
         """By the times on both sides; a file whose beginning is lost is taken to have begun at 0."""
         if len(self._damage.errors) == self._noted:
             return []
@@ -168,9 +180,10 @@ class _Losses:
         if not 0 < frames <= gop.pts[0] - begin:
             return []
         few = frames <= self._limits.held_frames
-        return [LostGop.between(begin, gop.pts[0], frames, self._reason(), timed=few)]
+        return [LostGop.between(begin, gop.pts[0], frames, self.reason(), timed=few)]
 
-    def _reason(self) -> str:
+    def reason(self) -> str:
+        """Of what is missing after the last GOP."""
         fresh = self._damage.errors[self._noted :]
         return str(fresh[0]) if fresh else "its chunk is missing"
 

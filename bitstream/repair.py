@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -16,23 +16,32 @@ from .tracks import PacketChunk
 
 @dataclass(frozen=True)
 class RepairReport:
-    """The new file, what was wrong with the old, and the pictures that are in neither."""
+    """The new file, what was wrong with the old, and the pictures that are in neither.
+
+    `restored_bytes` of the old were brought back by parity; `needs_package`: it has parity that is of no use here, for
+    want of the package it needs, and the new file has none.
+    """
 
     written: CopyReport
     damage: Damage
     lost: tuple[LostGop, ...]
     time_base: Fraction
+    restored_bytes: int = 0
+    needs_package: bool = False
 
 
 def repair(source: BinaryIO, target: BinaryIO, limits: Limits = RECOVERY) -> RepairReport:
     """Write to `target` all chunks of `source` that are whole, their bytes untouched, and a new index.
 
-    Chunks of types that are not known are left out. Both files are left open; `source` may be a pipe.
+    Chunks of types that are not known are left out. What parity brings back counts as whole, and a file with parity
+    has it again, if the package it needs is there. Both files are left open; `source` may be a pipe.
     BitstreamError where the header is lost, without which nothing can be read.
     """
     damage = Damage()
     reader = ContainerReader(source, limits, damage.errors)
-    copy = Copy(target, reader.header, limits)
+    reader.mends()
+    mended = reader.mended
+    copy = Copy(target, reader.header, limits, None if mended is None else mended.share)
     lost: list[LostGop] = []
     end = 0
     for content in recovered(reader, damage):
@@ -45,4 +54,7 @@ def repair(source: BinaryIO, target: BinaryIO, limits: Limits = RECOVERY) -> Rep
             lost.append(content)
     base = reader.header.time_base
     written = copy.report(Fraction(0), (end - (copy.first or 0)) * base)
-    return RepairReport(written, damage, tuple(lost), base)
+    report = RepairReport(written, damage, tuple(lost), base)
+    if mended is None:
+        return report
+    return replace(report, restored_bytes=mended.restored_bytes, needs_package=mended.needs_package)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 READ_BYTES = 1 << 20  # at a time, so that a chunk's claim to be large costs nothing until its bytes come
+TRAIL_BYTES = 1 << 24  # are remembered of what was taken last
 SEARCH_BYTES = 1 << 16  # likewise while looking for something, most of which is then put back
 
 
@@ -12,10 +13,12 @@ class ByteSource:
     """`offset` counts the bytes taken since the file began, whatever the file itself thinks.
 
     At the offset `stop`, if there is one, the file counts as ended. `unread_bytes` is how much was read in vain.
+    `trail` holds the bytes taken last, since it was last made empty, or is None.
     """
 
     def __init__(self, file: BinaryIO, offset: int = 0, stop: int | None = None) -> None:
         self.offset, self.unread_bytes = offset, 0
+        self.trail: bytearray | None = None
         self._file, self._stop = file, stop
         self._back = b""  # bytes put back, of which the first `_at` are taken again
         self._at = 0
@@ -38,7 +41,12 @@ class ByteSource:
             parts.append(part)
             left -= len(part)
         self.offset += size - left
-        return b"".join(parts)
+        data = b"".join(parts)
+        if self.trail is not None:
+            self.trail += data
+            if len(self.trail) > 2 * TRAIL_BYTES:
+                del self.trail[:-TRAIL_BYTES]
+        return data
 
     def unread(self, data: bytes) -> None:
         """Put back what was read last."""
@@ -63,6 +71,8 @@ class ByteSource:
 
     def _put_back(self, data: bytes) -> None:
         self.offset -= len(data)
+        if self.trail and data:
+            del self.trail[-len(data) :]
         if self._at >= len(data) and self._back.startswith(data, self._at - len(data)):
             self._at -= len(data)  # all of it came from there: what follows it need not be moved
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +14,9 @@ from .messages import count_text, print_json, print_summary, size_text
 from .options import CodedTarget, Debug, Force, Json, Quiet
 from .streams import is_pipe, open_coded, open_output, refuse_same_file, refuse_two_outputs
 
-Sources = Annotated[list[Path], typer.Argument(metavar="FILE...", help=".mgv files.", show_default=False)]
+Sources = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help=".mgv files, or their URLs.", show_default=False)
+]
 
 
 def concat(
@@ -42,15 +43,14 @@ def concat(
         files = [stack.enter_context(open_coded(source)) for source in sources]
         output = stack.enter_context(open_output(target, force))
         try:
-            report = concat_files(files, output, [str(source) for source in sources])
+            report = concat_files(files, output, sources)
         except BitstreamError as error:  # which names the file already
             raise NvcodecError(str(error)) from error
-    names = [str(source) for source in sources]
     if as_json:
-        print_json({"inputs": names, "output": str(target)} | dataclasses.asdict(report))
+        print_json({"inputs": sources, "output": str(target)} | dataclasses.asdict(report))
     elif not quiet:
         print_summary(
-            f"{' + '.join(names)} → {target}: {report.end_s:.3f} s, {count_text(report.gops, 'GOP')}, "
+            f"{' + '.join(sources)} → {target}: {report.end_s:.3f} s, {count_text(report.gops, 'GOP')}, "
             f"{count_text(report.frames, 'frame')}, {size_text(report.bytes)}",
             to_stderr=is_pipe(target),
         )

@@ -38,7 +38,7 @@ def cut(
         until = None if duration_s is None else Fraction(str(duration_s))
         report = cut_file(file, output, Fraction(str(start_s)), until)
     if as_json:
-        print_json({"input": str(source), "output": str(target)} | dataclasses.asdict(report))
+        print_json({"input": source, "output": str(target)} | dataclasses.asdict(report))
     elif not quiet:
         print_summary(
             f"{source} → {target}: from {report.start_s:.3f} s to {report.end_s:.3f} s, "

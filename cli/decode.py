@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-from pathlib import Path
+from contextlib import nullcontext
+from pathlib import Path, PurePosixPath
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from nvcodec.errors import OutputExists
 from nvcodec.files import check_output
+from nvcodec.remote import is_remote
 
 from .failures import DAMAGED
 from .losses import print_losses
@@ -31,7 +34,16 @@ from .options import (
     parse_part,
 )
 from .progress import progress_line
-from .streams import PIPE, is_pipe, name_of, open_coded, refuse_same_file, refuse_terminal, refuse_two_outputs
+from .streams import (
+    PIPE,
+    given_up_when_interrupted,
+    is_pipe,
+    name_of,
+    open_coded,
+    refuse_same_file,
+    refuse_terminal,
+    refuse_two_outputs,
+)
 
 NUMBER = re.compile(r"%0?\d*d")  # the "%05d" of numbered pictures
 
@@ -48,6 +60,15 @@ Lossless = Annotated[
     bool,
     typer.Option("--lossless", help="Keep every decoded bit: FFV1 in .mkv. Else H.264 that looks the same."),
 ]
+Container = Annotated[
+    str | None,
+    typer.Option(
+        "--container",
+        metavar="KIND",
+        help="mp4, mov, matroska, webm, y4m or png, whatever OUT is called. A pipe takes matroska or y4m.",
+        show_default=False,
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first damage and write nothing, instead of concealing it.")
 ]
@@ -60,6 +81,7 @@ def decode(
     start: Start = "0",
     duration: Duration = None,
     strict: Strict = False,
+    container: Container = None,
     no_audio: NoAudio = False,
     force: Force = False,
     device: DeviceName = Device.CPU,
@@ -89,12 +111,15 @@ def decode(
             device=device.value,
             threads=threads,
             audio=not no_audio,
+            container=container,
+            replace=force,
         )
-        with progress_line(quiet) as progress:
+        waiting = given_up_when_interrupted() if is_pipe(output) else nullcontext()
+        with progress_line(quiet) as progress, waiting:
             report = decode_video(file, PIPE if is_pipe(output) else output, options, progress)
     print_warnings(report.warnings, quiet)
     if as_json:
-        print_json({"input": str(source), "output": str(output)} | dataclasses.asdict(report))
+        print_json({"input": source, "output": str(output)} | dataclasses.asdict(report))
     elif not quiet:
         print_summary(
             f"{source} → {output}: {report.width}x{report.height}, {count_text(report.frames, 'frame')}, "
@@ -107,14 +132,17 @@ def decode(
         raise typer.Exit(DAMAGED)
 
 
-def default_output(source: Path, lossless: bool) -> Path:
-    """Where the result goes when nobody says: "out.decoded.mp4" beside "out.mgv"."""
+def default_output(source: str, lossless: bool) -> Path:
+    """Where the result goes when nobody says: "out.decoded.mp4" beside "out.mgv", and here for a URL."""
     if is_pipe(source):
         raise typer.BadParameter("say where to write what comes from the pipe: nvcodec decode - out.mp4")
-    return source.with_suffix(".decoded.mkv" if lossless else ".decoded.mp4")
+    suffix = ".decoded.mkv" if lossless else ".decoded.mp4"
+    if is_remote(source):
+        return Path((PurePosixPath(urlsplit(source).path).stem.strip(".") or "out") + suffix)
+    return Path(source).with_suffix(suffix)
 
 
-def check_target(source: Path, output: Path, force: bool) -> None:
+def check_target(source: str, output: Path, force: bool) -> None:
     """Raises before any work is done when the output is in the way, or there is no place for it."""
     if is_pipe(output):
         refuse_terminal()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from nvcodec.partial import check_resumable
 
 from .messages import count_text, print_json, print_summary, print_warnings, size_text, speed_text
 from .options import (
@@ -23,7 +26,9 @@ from .options import (
     Threads,
     parse_part,
 )
+from .parity import Parity, parse_parity
 from .progress import progress_line
+from .rates import Bitrate, Region, TargetSize, TargetVmaf, parse_amount, parse_roi, refuse_two_rates
 from .streams import is_pipe, open_output, refuse_same_file, refuse_two_outputs
 
 if TYPE_CHECKING:
@@ -44,7 +49,22 @@ Target = Annotated[
     ),
 ]
 Quality = Annotated[
-    int, typer.Option("-q", "--quality", metavar="1..100", min=1, max=100, help="Higher is better.")
+    int | None,
+    typer.Option(
+        "-q",
+        "--quality",
+        metavar="1..100",
+        min=1,
+        max=100,
+        help="Higher is better. Left out: 50.",
+        show_default=False,
+    ),
+]
+Effort = Annotated[
+    int,
+    typer.Option(
+        "--effort", metavar="0..9", min=0, max=9, help="Time spent on saving bits: 0 is fastest, 9 slowest."
+    ),
 ]
 Gop = Annotated[
     int | None,
@@ -65,20 +85,31 @@ Scale = Annotated[
     str | None,
     typer.Option("--scale", metavar="WxH|FACTOR", help="Size of the pictures, such as 640x360 or 1/2."),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with OUT.mgv.part of an encode that was stopped, or begin one that can be."),
+]
 
 
 def encode(
     source: Source,
     target: Target = None,
-    quality: Quality = 50,
+    quality: Quality = None,
+    bitrate: Bitrate = None,
+    target_size: TargetSize = None,
+    target_vmaf: TargetVmaf = None,
+    roi: Region = None,
+    effort: Effort = 3,
     gop: Gop = None,
     tokens: Tokens = False,
+    parity: Parity = None,
     model: ModelName = "tiny",
     start: Start = "0",
     duration: Duration = None,
     scale: Scale = None,
     no_audio: NoAudio = False,
     force: Force = False,
+    resume: Resume = False,
     device: DeviceName = Device.CPU,
     threads: Threads = 0,
     as_json: Json = False,
@@ -89,13 +120,27 @@ def encode(
     output = default_output(source) if target is None else target
     refuse_two_outputs(output, as_json)
     start_s, duration_s = parse_part(start, duration)
+    share = parse_parity(parity)
+    rate, size = parse_amount(bitrate, "--bitrate"), parse_amount(target_size, "--target-size")
+    refuse_two_rates(quality, rate, size, target_vmaf)
+    if resume and (rate, size, target_vmaf) != (None, None, None):
+        raise typer.BadParameter("--resume goes with -q, not with a rate, size or VMAF to be met")
     refuse_same_file(source, output)
-    with open_output(output, force) as file:  # before the slow imports: what is wrong with it is said at once
+    if resume:
+        check_resumable(source, output)
+    # Before the slow imports: what is wrong with the output is said at once.
+    with nullcontext() if resume else open_output(output, force) as file:
         from nvcodec.codec import EncodeOptions
         from nvcodec.codec import encode as encode_video
+        from nvcodec.codec.resume import encode_resumably
 
         options = EncodeOptions(
-            quality=quality,
+            quality=50 if quality is None else quality,
+            bitrate=rate,
+            target_size=size,
+            target_vmaf=target_vmaf,
+            roi=parse_roi(roi),
+            effort=effort,
             gop=gop,
             tokens=tokens,
             model=model,
@@ -105,9 +150,13 @@ def encode(
             duration_s=duration_s,
             scale=scale,
             audio=not no_audio,
+            parity=share,
         )
         with progress_line(quiet) as progress:
-            report = encode_video(source, file, options, progress)
+            if file is None:
+                report = encode_resumably(source, output, options, progress, force)
+            else:
+                report = encode_video(source, file, options, progress)
     print_warnings(report.warnings, quiet)
     if as_json:
         print_json({"input": source, "output": str(output)} | dataclasses.asdict(report))

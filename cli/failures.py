@@ -48,7 +48,7 @@ def _uncovered(command: Callable[..., None], arguments: dict[str, Any]) -> None:
 def report(error: BaseException, *, debug: bool = False) -> int:
     """Says on standard error what went wrong, and returns the exit status."""
     if _reader_gone(error):
-        _discard_output()
+        discard_output()
         return READER_GONE
     if debug:
         traceback.print_exception(error)
@@ -57,7 +57,7 @@ def report(error: BaseException, *, debug: bool = False) -> int:
     try:
         sys.stdout.flush()
     except OSError:
-        _discard_output()
+        discard_output()
     return exit_status(error)
 
 
@@ -77,7 +77,7 @@ def describe(error: BaseException) -> str:
         text = "out of memory"
     else:
         text = f"unexpected {type(error).__name__}: {error} (--debug shows where)"
-    return " ".join(text.split())
+    return " ".join("; ".join([text, *getattr(error, "__notes__", ())]).split())
 
 
 def exit_status(error: BaseException) -> int:
@@ -97,8 +97,8 @@ def _reader_gone(error: BaseException) -> bool:
     return False
 
 
-def _discard_output() -> None:
-    """Points standard output nowhere, or Python would complain about it once more when it ends."""
+def discard_output() -> None:
+    """Points standard output nowhere, or Python would try to write what is left once more when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -67,6 +67,7 @@ class GopFacts:
     frames: int
     quality: int
     first_quality: int
+    halvings: int
     plane_counts: tuple[int, ...]
     bits: int
     bits_per_pixel: float
@@ -159,6 +160,7 @@ def read_facts(file: BinaryIO) -> FileFacts:
                     frames=len(chunk.pts),
                     quality=chunk.quality,
                     first_quality=chunk.first_quality,
+                    halvings=chunk.halvings,
                     plane_counts=tuple(chunk.plane_counts),
                     bits=bits,
                     bits_per_pixel=bits / (len(chunk.pts) * pixels),

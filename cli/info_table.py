@@ -32,7 +32,7 @@ def print_facts(
 
 def gop_table(facts: FileFacts) -> Table:
     """One row a GOP."""
-    table = Table("GOP", "start", "frames", "quality", "planes", "bits", "bits per pixel", box=box.SIMPLE)
+    table = Table("GOP", "start", "frames", "quality", "size", "planes", "bits", "bits per pixel", box=box.SIMPLE)
     for column in table.columns:
         column.justify = "right"
     for number, gop in enumerate(facts.gops):
@@ -43,6 +43,7 @@ def gop_table(facts: FileFacts) -> Table:
             f"{gop.start_s:.3f} s",
             str(gop.frames),
             "tokens" if facts.header.tokens else str(gop.quality),
+            f"1/{2**gop.halvings}" if gop.halvings else "1",
             planes,
             f"{gop.bits:,}",
             f"{gop.bits_per_pixel:.4f}",

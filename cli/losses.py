@@ -28,4 +28,9 @@ def loss_text(loss: Loss, done: str) -> str:
     """A loss with its times, what was done, and the reason."""
     what = count_text(loss.frames, "frame") if loss.frames else f"sound of track {loss.track}"
     done = f", {done}" if loss.frames else ""
-    return f"lost from {loss.start_s:.3f} s to {loss.end_s:.3f} s: {what}{done} ({loss.reason})"
+    return f"{when_text(loss)}: {what}{done} ({loss.reason})"
+
+
+def when_text(loss: Loss) -> str:
+    """The times of a loss."""
+    return f"lost from {loss.start_s:.3f} s to {loss.end_s:.3f} s"

@@ -22,10 +22,14 @@ from .cut import cut
 from .decode import decode
 from .demo import demo
 from .encode import encode
+from .export import export
 from .failures import report, reported
 from .info import info
-from .models import models
+from .models import models_group
 from .repair import repair
+from .thin import thin
+from .tokens import tokens
+from .train import train
 from .verify import verify
 
 EXAMPLES = {
@@ -35,9 +39,12 @@ EXAMPLES = {
     verify: "nvcodec verify out.mgv",
     cut: "nvcodec cut out.mgv part.mgv --start 1:30 --duration 20",
     concat: "nvcodec concat one.mgv two.mgv both.mgv",
+    thin: "nvcodec thin out.mgv small.mgv --bitrate 200k",
     repair: "nvcodec repair broken.mgv whole.mgv",
+    tokens: "nvcodec tokens clip.mp4 clip.npz",
     demo: "nvcodec demo",
-    models: "nvcodec models --json",
+    train: "nvcodec train joint small.toml --data clips --set steps=2000",
+    export: "nvcodec export runs/small small.safetensors",
     bench: "nvcodec bench in.mp4 --against hevc,vvc --frames 60 --out results",
 }
 
@@ -51,6 +58,7 @@ app = typer.Typer(
 )
 for _command, _example in EXAMPLES.items():
     app.command(epilog=f"Example: {_example}")(reported(_command))
+app.add_typer(models_group(), name="models", epilog="Example: nvcodec models add mine.safetensors")
 
 
 def _print_version(wanted: bool) -> None:

@@ -53,8 +53,8 @@ def _model_names(incomplete: str) -> list[str]:
     return [model.name for model in weights.installed() if model.name.startswith(incomplete)]
 
 
-Coded = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A .mgv file, or - for a pipe.", show_default=False)
+Coded = Annotated[  # text: a path would make https:/ of https://
+    str, typer.Argument(metavar="FILE", help="A .mgv file, its URL, or - for a pipe.", show_default=False)
 ]
 CodedTarget = Annotated[Path, typer.Argument(metavar="OUT.mgv", help="- for a pipe.", show_default=False)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from .losses import print_losses
-from .messages import count_text, print_json, print_summary, size_text
+from .messages import count_text, print_json, print_summary, print_warnings, size_text
 from .options import Coded, CodedTarget, Debug, Force, Json, Quiet
 from .streams import is_pipe, name_of, open_coded, open_output, refuse_same_file, refuse_two_outputs
 
@@ -27,17 +27,20 @@ def repair(
     with open_coded(source) as file, open_output(target, force) as output:
         from nvcodec.bitstream import losses_of
         from nvcodec.bitstream import repair as repair_file
+        from nvcodec.bitstream.reed_solomon import UNUSED
 
         report = repair_file(file, output)
     losses = losses_of(report.time_base, report.lost, report.damage.sound)
     damage = [str(error) for error in report.damage.errors]
     print_losses(name_of(source), losses, damage, "left out")
+    if report.needs_package:
+        print_warnings((f"{name_of(source)}: {UNUSED}; the new file has no parity",), quiet)
     if as_json:
         lost = {"losses": [dataclasses.asdict(loss) for loss in losses], "damage": damage}
-        print_json({"input": str(source), "output": str(target)} | dataclasses.asdict(report.written) | lost)
+        print_json({"input": source, "output": str(target)} | dataclasses.asdict(report.written) | lost)
     elif not quiet:
         written = report.written
-        found = "repaired" if damage or losses else "nothing was damaged"
+        found = "repaired" if damage or losses or report.restored_bytes else "nothing was damaged"
         print_summary(
             f"{source} → {target}: {found}; {count_text(written.gops, 'GOP')}, "
             f"{count_text(written.frames, 'frame')}, {count_text(written.packets, 'packet')}, "

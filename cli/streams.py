@@ -7,12 +7,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import typer
 
 from nvcodec.errors import NvcodecError, OutputError, UnsupportedInput
 from nvcodec.files import atomic_output
+from nvcodec.interruption import Interrupted
+from nvcodec.remote import is_remote, open_remote
+
+from .failures import discard_output
 
 PIPE = "-"
 
@@ -28,15 +32,19 @@ def name_of(path: str | Path) -> str:
 
 
 @contextmanager
-def open_coded(path: Path) -> Iterator[BinaryIO]:
-    """A .mgv file, or standard input, to read; what is wrong with its bytes is said with its name."""
+def open_coded(path: str) -> Iterator[BinaryIO]:
+    """A .mgv file, here or at a URL, or standard input, to read; what is wrong with its bytes is said with its name."""
     from nvcodec.bitstream import BitstreamError
 
     try:
         if is_pipe(path):
             yield sys.stdin.buffer
             return
-        if path.is_dir():
+        if is_remote(path):
+            with open_remote(path) as file:
+                yield cast(BinaryIO, file)
+            return
+        if os.path.isdir(path):
             raise UnsupportedInput(f"{path} is a directory, not an .mgv file")
         try:
             file = open(path, "rb")  # noqa: SIM115 - closed below; errors of the block are not those of opening
@@ -53,11 +61,22 @@ def open_output(path: Path, force: bool) -> Iterator[BinaryIO]:
     """A file that appears whole or not at all, or standard output."""
     if is_pipe(path):
         refuse_terminal()
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with given_up_when_interrupted():
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
     else:
         with atomic_output(path, force) as file:
             yield file
+
+
+@contextmanager
+def given_up_when_interrupted() -> Iterator[None]:
+    """Standard output, where a file goes to it: interrupted, nobody waits any longer for a reader to take the rest."""
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt, SystemExit):
+        discard_output()
+        raise
 
 
 def refuse_terminal() -> None:

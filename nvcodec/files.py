@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nvcodec.errors import OutputError, OutputExists
+from nvcodec.sole_writer import sole_writer
 
 
 def temporary_path(path: str | Path) -> Path:
@@ -37,14 +38,30 @@ def atomic_output(path: str | Path, force: bool = False) -> Iterator[BinaryIO]:
     check_output(path, force)
     whole = Path(os.path.realpath(path))  # through a symbolic link, whose place the new file must not take
     growing = temporary_path(whole)
-    try:
-        with open(growing, "xb") as file:
-            yield file
-        if not force and whole.exists():
-            raise OutputExists(f"{path} exists already")
+    with sole_writer(whole, path):
+        try:
+            with open(growing, "xb") as file:
+                yield file
+            put_in_place(growing, whole, path, force)
+        except BaseException as error:
+            growing.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+            raise
+
+
+def put_in_place(growing: Path, whole: Path, path: str | Path, force: bool) -> None:
+    """Gives the file `growing` the name `whole`; without `force` OutputExists, worded with `path`, if a file has it."""
+    if force:
         os.replace(growing, whole)
-    except BaseException as error:
-        growing.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-        raise
+        return
+    try:
+        os.link(growing, whole)  # unlike a rename, it never replaces what came up meanwhile
+    except FileExistsError as error:
+        raise OutputExists(f"{path} exists already") from error
+    except OSError:  # a file system without links
+        if whole.exists():
+            raise OutputExists(f"{path} exists already") from None
+        os.replace(growing, whole)
+    else:
+        growing.unlink()

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from nvcodec.errors import NvcodecError
+from nvcodec.media.ffmpeg_program import INSTALL, ffmpeg_programs
 
-INSTALL = "pip install 'nvcodec[bench]'"
 # How each library names its version, in FFmpeg's messages or in the stream.
 VERSIONS = {
     "libx264": r"x264 - core (\d+)",
@@ -47,7 +44,7 @@ class Ffmpeg:
 
 def find_ffmpeg(encoders: Collection[str] = (), decoders: Collection[str] = ()) -> Ffmpeg:
     """The first FFmpeg that has all of these. FfmpegMissing says what each of those that are here lacks."""
-    found = [describe(path) for path in candidates()]
+    found = [describe(path) for path in ffmpeg_programs()]
     if not found:
         raise FfmpegMissing(f"nvcodec bench needs an ffmpeg, and there is none: {INSTALL} brings one")
     for ffmpeg in found:
@@ -55,18 +52,6 @@ def find_ffmpeg(encoders: Collection[str] = (), decoders: Collection[str] = ()) 
             return ffmpeg
     faults = "; ".join(f"{f.path} lacks {', '.join(f.lacks(encoders, decoders))}" for f in found)
     raise FfmpegMissing(f"{faults} ({INSTALL} brings one for most systems; or leave the codec out of --against)")
-
-
-def candidates() -> list[str]:
-    """Where there is a program, the one to prefer first."""
-    paths = []
-    if find_spec("imageio_ffmpeg") is not None:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        with suppress(RuntimeError):  # a package without a program, as on systems it has none for
-            paths.append(get_ffmpeg_exe())
-    on_path = shutil.which("ffmpeg")
-    return list(dict.fromkeys([*paths, *([on_path] if on_path else [])]))
 
 
 @cache

@@ -18,7 +18,7 @@ from nvcodec.benchmarks.results import OURS, Coder, Cost
 
 import nvcodec
 from nvcodec import bitstream
-from nvcodec.codec.gop_size import MAX_CELLS, MAX_FRAMES, cells
+from nvcodec.codec.gop_size import MAX_FRAMES
 from nvcodec.errors import NvcodecError
 from nvcodec.tokenizer.motion import STEP_FRAMES
 from nvcodec.weights import installed
@@ -81,7 +81,8 @@ def environment() -> dict[str, str]:
 
 def longest_gop(width: int, height: int) -> int:
     """Frames of the longest GOP there can be of such pictures."""
-    return min(MAX_FRAMES, 1 + STEP_FRAMES * (MAX_CELLS // cells(width, height, 1) - 1))
+    latents = bitstream.Limits().cells_per_gop // bitstream.cells(width, height, 1)
+    return min(MAX_FRAMES, 1 + STEP_FRAMES * (latents - 1))
 
 
 def weights_sha256(model: str) -> str:

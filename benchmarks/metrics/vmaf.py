@@ -15,12 +15,14 @@ from pathlib import Path
 from nvcodec.benchmarks.coders.ffmpeg import Ffmpeg
 from nvcodec.benchmarks.coders.process import ProgramFailed, Programs
 
+from nvcodec.media.vmaf import MODEL
+
 from .filters import compare
 from .meter import Absent, Meter, Pair
 
 NAMES = ("ssim", "ms_ssim", "vmaf", "vmaf_neg")
 THEIRS = {"ssim": "float_ssim", "ms_ssim": "float_ms_ssim", "vmaf": "vmaf", "vmaf_neg": "vmaf_neg"}
-MODELS = r"version=vmaf_v0.6.1\:name=vmaf|version=vmaf_v0.6.1neg\:name=vmaf_neg"
+MODELS = rf"{MODEL}\:name=vmaf|version=vmaf_v0.6.1neg\:name=vmaf_neg"
 FEATURES = "name=float_ssim|name=float_ms_ssim"
 MS_SSIM_SIDE = 176  # five scales, of which the smallest still holds a window of 11
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nvcodec.bitstream import BitDecoder, BitstreamError, crc32c, encode_groups_backwards
+from nvcodec.bitstream import BitDecoder, BitstreamError, GopChunk, crc32c, encode_groups_backwards
 from nvcodec.errors import NvcodecError
 from nvcodec.prior.choosing import ChosenFrame, LevelChooser, code_chosen
 from nvcodec.prior.coding import LatentCoder, PlaneCoder
@@ -22,23 +23,41 @@ from nvcodec.tokenizer.conditioning import conditions
 from nvcodec.tokenizer.motion import MOTION_DIMS, STEP_FRAMES
 from nvcodec.tokenizer.motion_search import MotionMatch, motion_cost, search_motion
 from nvcodec.tokenizer.quantize import LEVEL_PLANES, QUALITY_MAX, step_size
+from nvcodec.tokenizer.resampling import halved, halved_grid, restored
 from nvcodec.tokenizer.tiny import PATCH, DecoderState, Prediction
 from nvcodec.weights import Model
 
+from .effort import AS_USUAL, EncoderSettings
+from .refinement import Aim, Choice, choose_for
+
 # How much finer than the others the first latent frame is, on which they all lean: the more of them, the finer.
 BOOST_PER_DOUBLING, BOOST_MAX = 6, 24
+HALVINGS_MAX = 3
 
 
 @dataclass(frozen=True)
 class GopQuality:
-    """Qualities of the first latent frame of a GOP and of the others, 1…100; both 0: the token reading."""
+    """Qualities of the first latent frame of a GOP and of the others, 1…100; both 0: the token reading.
+
+    `halvings`: how often the size of the pictures is halved before they are coded.
+    """
 
     first: int
     others: int
+    halvings: int = 0
+
+    @classmethod
+    def of(cls, chunk: GopChunk) -> GopQuality:
+        """What a GOP of a file was coded at."""
+        return cls(chunk.first_quality, chunk.quality, chunk.halvings)
 
     def at(self, index: int) -> int:
         """The quality of latent frame `index`."""
         return self.others if index else self.first
+
+    def grid(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of positions that are coded of pictures of `size` (h, w) positions."""
+        return halved_grid(size, self.halvings)
 
 
 TOKENS = GopQuality(0, 0)
@@ -91,50 +110,88 @@ class _Decoded:
         return frames
 
 
-@torch.inference_mode()
-def analyse(model: Model, steps: Iterable[Tensor], quality: GopQuality) -> Iterator[ChosenFrame]:
-    """The latent frame of each step of a GOP, in closed loop at `quality`.
+class ClosedLoop:
+    """The latent frames of a GOP, chosen one after the other by an encoder that knows what its decoder will show."""
 
-    `steps`: frames `[6, T, H/2, W/2]` in float32, T = 1 for the first and up to 4 for the others. A step is
-    asked for when its latent frame is.
-    """
-    decoded, before = _Decoded(model, quality), None  # before: the last step's levels and prediction
-    motion: Tensor | None = None
-    chooser: LevelChooser | None = None
-    for step in steps:
-        if before is not None:
-            decoded.add(*before)  # the last step's is never needed
+    def __init__(
+        self,
+        model: Model,
+        quality: GopQuality,
+        weights: Tensor | None = None,
+        settings: EncoderSettings = AS_USUAL,
+    ) -> None:
+        """`weights` [h·w], of the grid that is coded: what squared error counts at each position, 1 left out."""
+        self.model, self.quality, self.weights, self.settings = model, quality, weights, settings
+        self._decoded = _Decoded(model, quality)
+        self._chooser: LevelChooser | None = None
+        self._motion: Tensor | None = None
+        self._last: tuple[Tensor, Prediction | None] | None = None  # levels and prediction of the step taken last
+        self._size = 0, 0
+
+    @torch.inference_mode()
+    def take(self, step: Tensor) -> ChosenFrame:
+        """The next latent frame, of frames `[6, T, H/2, W/2]` in float32: T = 1 for the first, then up to 4."""
+        self._decode()
+        decoded = self._decoded
+        self._size = step.shape[2] // PATCH, step.shape[3] // PATCH
+        for _ in range(self.quality.halvings):
+            step = halved(step)
         fill = (STEP_FRAMES if decoded.index else 1) - step.shape[1]
-        frames = torch.cat([step, step[:, -1:].expand(-1, fill, -1, -1)], dim=1)[None].to(model.device)
+        frames = torch.cat([step, step[:, -1:].expand(-1, fill, -1, -1)], dim=1)[None].to(self.model.device)
         h, w = (side // PATCH for side in frames.shape[-2:])
-        chooser = chooser or LevelChooser(model.prior, h, w)
+        self._chooser = chooser = self._chooser or LevelChooser(self.model.prior, h, w)
         chooser.begin(decoded.own)
-        motion = _choose_motion(decoded, chooser, frames, motion)
+        self._motion = motion = _choose_motion(decoded, chooser, frames, self._motion, self.settings)
         prediction = decoded.predict(motion)
-        latent = model.tokenizer.analyse(frames, prediction, decoded.condition)
+        latent = self.model.tokenizer.analyse(frames, prediction, decoded.condition)
         if not torch.isfinite(latent).all():
-            raise NvcodecError(f"the model {model.name} computes what is no number on the device {model.device}")
+            raise NvcodecError(f"the model {self.model.name} computes what is no number on {self.model.device}")
         if decoded.own:
-            shrink = model.tokenizer.shrinkage(decoded.condition)[0, 0, 0]
-            chosen = chooser.levels(_rows(latent.float() / step_size(decoded.own)), shrink.float().cpu())
+            aim = Aim(frames, prediction, decoded.condition, step_size(decoded.own), self.weights)
+            choice = choose_for(self.model.tokenizer, chooser, latent, aim, self.settings.passes)
         else:
-            chosen = chooser.signs(_rows(latent))
-        grid = chosen.level[:, MOTION_DIMS:].reshape(latent.shape).to(model.device, torch.float32)
-        before = (grid, prediction)
-        yield chosen
+            choice = Choice(chooser, chooser.signs(_rows(latent)), latent.shape, latent.device)
+        self._chooser, self._last = choice.chooser, (choice.level, prediction)
+        return choice.frame
+
+    @torch.inference_mode()
+    def shown(self) -> Tensor:
+        """Frames `[6, T, H/2, W/2]` that the decoder shows of the latent frame taken last, at the size of its step."""
+        frames = self._decode()
+        assert frames is not None, "nothing was taken, or asked for twice"
+        return restored(frames[0].float(), self._size, self.quality.halvings)
+
+    def _decode(self) -> Tensor | None:
+        """What `_Decoded.add` gives for the step taken last, unless that was done. The last step's is rarely needed."""
+        if self._last is None:
+            return None
+        last, self._last = self._last, None
+        return self._decoded.add(*last)
 
 
-def _choose_motion(decoded: _Decoded, chooser: LevelChooser, frames: Tensor, before: Tensor | None) -> Tensor:
+def analyse(
+    model: Model, steps: Iterable[Tensor], quality: GopQuality, weights: Tensor | None = None
+) -> Iterator[ChosenFrame]:
+    """The latent frame of each of a GOP's `steps`, in closed loop; a step is asked for when its latent frame is."""
+    loop = ClosedLoop(model, quality, weights)
+    for step in steps:
+        yield loop.take(step)
+
+
+def _choose_motion(
+    decoded: _Decoded, chooser: LevelChooser, frames: Tensor, before: Tensor | None, settings: EncoderSettings
+) -> Tensor:
     """Motion levels `[1, h, w, 4]` for the next frames, none at the start and for tokens; `before`: the last step's."""
     h, w = chooser.walk.size
     if decoded.state is None or not decoded.own:
         return frames.new_zeros(1, h, w, MOTION_DIMS)
     cost = motion_cost(step_size(decoded.own))
-    match = MotionMatch.of(frames, decoded.state.last)
-    found = search_motion(match, before, cost)
+    last = decoded.state.last
+    fine = MotionMatch.fine(frames, last)
+    found = search_motion(MotionMatch.of(frames, last), before, cost, fine, settings.motion_rounds)
 
     def error(*question: Tensor) -> Tensor:
-        return match.error_of(*(x.to(frames.device) for x in question)).cpu() / cost
+        return fine.error_of(*(x.to(frames.device) for x in question)).cpu() / cost
 
     return chooser.motion(_rows(found.int()), error).reshape(found.shape).to(found)
 
@@ -150,14 +207,14 @@ def synthesise(
 ) -> Iterator[Tensor]:
     """Frames `[6, T, H/2, W/2]` of each step's levels `[h·w, MOTION_DIMS + D]`; mirror of `analyse`.
 
-    `size` (h, w); T = 1, then 4, those repeated to fill the last step among them. With `dropped` > 0 so
-    many least significant magnitude planes are taken as missing.
+    `size` (h, w) of the pictures, coded at `quality.grid(size)`; T = 1, then 4, those repeated to fill the last step
+    among them. With `dropped` > 0 so many least significant magnitude planes are taken as missing.
     """
     decoded = _Decoded(model, quality, dropped)
     for level in levels:
-        grid = level.to(model.device, torch.float32).reshape(1, *size, -1)
+        grid = level.to(model.device, torch.float32).reshape(1, *quality.grid(size), -1)
         motion, latent = grid.tensor_split([MOTION_DIMS], dim=-1)
-        yield decoded.add(latent, decoded.predict(motion))[0]
+        yield restored(decoded.add(latent, decoded.predict(motion))[0], size, quality.halvings)
 
 
 class PlaneWriter:
@@ -180,8 +237,8 @@ class PlaneWriter:
 class PlaneReader:
     """The decoder's port: takes the bits from a payload."""
 
-    def __init__(self, payload: bytes) -> None:
-        self.decoder = BitDecoder(payload)
+    def __init__(self, payload: bytes, *, torn: bool = False) -> None:
+        self.decoder = BitDecoder(payload, torn=torn)
 
     def begin(self, positions: Tensor, dims: slice) -> None:
         """Nothing depends on where the bits belong."""
@@ -194,10 +251,22 @@ class PlaneReader:
 @torch.inference_mode()
 def encode_planes(model: Model, frames: Sequence[ChosenFrame], size: tuple[int, int], quality: GopQuality) -> CodedGop:
     """Code the latent frames of a GOP, and decode them again before anybody relies on them."""
+    return checked_planes(model, frames, size, code_planes(model, frames, quality))
+
+
+@torch.inference_mode()
+def code_planes(model: Model, frames: Sequence[ChosenFrame], quality: GopQuality) -> CodedGop:
+    """Code the latent frames of a GOP; nobody has decoded them yet."""
     levels = torch.stack([frame.level for frame in frames])
     counts = plane_counts(levels, model.token_dims) if quality != TOKENS else b""
     payload = encode_groups_backwards(_bits_backwards(frames, PlaneCoder(model.tables, counts, group_count(model))))
-    coded = CodedGop(quality, counts, planes_checksum(levels), payload)
+    return CodedGop(quality, counts, planes_checksum(levels), payload)
+
+
+@torch.inference_mode()
+def checked_planes(model: Model, frames: Sequence[ChosenFrame], size: tuple[int, int], coded: CodedGop) -> CodedGop:
+    """What `code_planes` made of `frames`, once it has been decoded again. NvcodecError when that gives others."""
+    levels = torch.stack([frame.level for frame in frames])
     if not torch.equal(decode_planes(model, coded, size, len(levels)), levels):
         raise NvcodecError("the coded planes do not decode to themselves on this machine")
     return coded
@@ -217,11 +286,36 @@ def decode_planes(
 ) -> Tensor:
     """Levels `[T', h·w, D]` int16 of a coded GOP; mirror of `encode_planes`. `reader` may listen to the bits.
 
+    `size` (h, w) of the pictures; the levels are those of `gop.quality.grid(size)`.
+
     NvcodecError when they are not what the encoder had, BitstreamError for what no encoder writes.
     """
+    port = reader or PlaneReader(gop.payload)
+    levels = torch.stack(list(_decoded_frames(model, gop, size, latents, port)))
+    if planes_checksum(levels) != gop.planes_crc:
+        raise NvcodecError("the planes decoded are not those encoded (their checksum does not match)")
+    return levels
+
+
+@torch.inference_mode()
+def decode_torn_planes(model: Model, gop: CodedGop, size: tuple[int, int], latents: int) -> list[Tensor]:
+    """Levels `[h·w, D]` int16 of the first latent frames of a GOP, as many as the end of its payload tells.
+
+    BitstreamError for what no encoder writes.
+    """
+    port = PlaneReader(gop.payload, torn=True)
+    decoded = _decoded_frames(model, gop, size, latents, port)
+    return list(takewhile(lambda _: port.decoder.is_sound(), decoded))
+
+
+def _decoded_frames(
+    model: Model, gop: CodedGop, size: tuple[int, int], latents: int, port: PlaneReader
+) -> Iterator[Tensor]:
+    """Levels of one latent frame after the other."""
     groups = group_count(model)
     if (
         max(gop.quality.first, gop.quality.others) > QUALITY_MAX
+        or gop.quality.halvings > HALVINGS_MAX
         or (gop.quality.first == 0) != (gop.quality.others == 0)
         or len(gop.plane_counts) not in ((groups, 2 * groups) if gop.quality != TOKENS else (0,))
         or max(gop.plane_counts, default=0) > LEVEL_PLANES
@@ -230,12 +324,9 @@ def decode_planes(
             f"qualities {gop.quality.first} and {gop.quality.others} with planes {list(gop.plane_counts)}, "
             "which no encoder writes"
         )
-    coder = LatentCoder(model.prior, model.tables, *size, gop.plane_counts)
-    port = reader or PlaneReader(gop.payload)
-    levels = torch.stack([coder.code(port, gop.quality.at(index), None).to(torch.int16) for index in range(latents)])
-    if planes_checksum(levels) != gop.planes_crc:
-        raise NvcodecError("the planes decoded are not those encoded (their checksum does not match)")
-    return levels
+    coder = LatentCoder(model.prior, model.tables, *gop.quality.grid(size), gop.plane_counts)
+    for index in range(latents):
+        yield coder.code(port, gop.quality.at(index), None).to(torch.int16)
 
 
 def group_count(model: Model) -> int:

@@ -1,10 +1,12 @@
 """How long a GOP may be. Its levels are kept in memory whole, so large pictures mean short GOPs.
 
-A cell is one position of one latent frame: 8 × 8 pixels, 1 or 4 frames, one level for each latent dimension.
+A cell is one position of one latent frame: 8 × 8 pixels, 1 or 4 frames, one level for each latent dimension. What
+a reader believes by default (`nvcodec.bitstream.Limits`) is the most that is written.
 """
 
 from __future__ import annotations
 
+from nvcodec.bitstream import Limits, cells
 from nvcodec.errors import NvcodecError
 from nvcodec.tokenizer.frames import GRID, padded_size
 from nvcodec.tokenizer.motion import STEP_FRAMES
@@ -12,7 +14,6 @@ from nvcodec.tokenizer.motion import STEP_FRAMES
 DEFAULT_FRAMES = 97
 MAX_FRAMES = 1021  # the longest 1 + 4k that the container takes
 USUAL_CELLS = 1 << 19  # whole GOPs of 97 frames up to 1280×720, 61 frames at 1920×1080, 13 at 3840×2160
-MAX_CELLS = 1 << 22  # what a reader believes: half a GB of levels; 97 frames of 3840×2160
 
 
 def grid_size(width: int, height: int) -> tuple[int, int]:
@@ -21,21 +22,10 @@ def grid_size(width: int, height: int) -> tuple[int, int]:
     return high // GRID, wide // GRID
 
 
-def latent_frames(frames: int) -> int:
-    """Latent frames of a GOP of `frames` frames: the first alone, then four at a time."""
-    return 1 + -(-(frames - 1) // STEP_FRAMES)
-
-
-def cells(width: int, height: int, frames: int) -> int:
-    """Cells of a GOP of `frames` frames."""
-    rows, columns = grid_size(width, height)
-    return rows * columns * latent_frames(frames)
-
-
 def gop_frames(width: int, height: int, wanted: int | None) -> int:
     """Frames of the GOPs of a video: `wanted`, or as many as are usual. NvcodecError when that can't be."""
     positions = cells(width, height, 1)
-    longest = min(MAX_FRAMES, 1 + STEP_FRAMES * (MAX_CELLS // positions - 1))
+    longest = min(MAX_FRAMES, 1 + STEP_FRAMES * (Limits().cells_per_gop // positions - 1))
     if wanted is None:
         usual = max(2, USUAL_CELLS // positions)  # large pictures, too, lean on the one before
         return min(DEFAULT_FRAMES, 1 + STEP_FRAMES * (usual - 1), longest)

@@ -7,11 +7,11 @@ from typing import BinaryIO
 import numpy as np
 from torch import Tensor
 
-from nvcodec.bitstream import ContainerReader, GopChunk
+from nvcodec.bitstream import ContainerReader, GopChunk, Limits
 from nvcodec.tokenizer.motion import MOTION_DIMS
 
 from .decode import levels_of
-from .gop import PlaneReader
+from .gop import GopQuality, PlaneReader
 from .gop_size import grid_size
 from .headers import model_of
 from .reports import PlaneReport
@@ -21,21 +21,28 @@ KINDS = (MOTION, "significance", "sign", "refinement")  # in the order they are 
 ONE = 1 << 16  # a probability of 1
 
 
-def inspect(file: BinaryIO) -> PlaneReport:
+def inspect(file: BinaryIO, limits: Limits = Limits()) -> PlaneReport:
     """Read `file` front to back and say where its bits went. The errors are those of `decode`."""
-    reader = ContainerReader(file)
+    reader = ContainerReader(file, limits)
     header = reader.header
     model = model_of(header, "cpu")
     rows, columns = grid_size(header.width, header.height)
     bits_by_plane: dict[str, float] = {}
-    heat = np.zeros(rows * columns)
+    heat = np.zeros((rows, columns))
     number = 0
     for chunk in reader.chunks():
         if isinstance(chunk, GopChunk):
-            levels_of(model, header, number, chunk, _Meter(chunk.payload, bits_by_plane, heat))
+            coded = np.zeros(GopQuality.of(chunk).grid((rows, columns)))
+            levels_of(model, header, number, chunk, _Meter(chunk.payload, bits_by_plane, coded.reshape(-1)), limits)
+            heat += _spread(coded, 2**chunk.halvings)[:rows, :columns]
             number += 1
     ordered = dict(sorted(bits_by_plane.items(), key=lambda item: _place(item[0])))
-    return PlaneReport(ordered, heat.reshape(rows, columns))
+    return PlaneReport(ordered, heat)
+
+
+def _spread(bits: np.ndarray, factor: int) -> np.ndarray:
+    """Bits of positions, dealt to the `factor` × `factor` positions of the whole picture that each stands for."""
+    return np.repeat(np.repeat(bits, factor, axis=0), factor, axis=1) / factor**2
 
 
 class _Meter(PlaneReader):

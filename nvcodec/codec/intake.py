@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from nvcodec.bitstream import latent_frames
 from nvcodec.media import MediaReader, Packet, Picture
 from nvcodec.tokenizer.motion import STEP_FRAMES
 
 from .gop import TOKENS, GopQuality, planned_quality
-from .gop_size import latent_frames
 from .parts import Part
 
 Steps = Iterator[list[Picture]]

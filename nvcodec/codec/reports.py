@@ -28,6 +28,20 @@ Watcher = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
+class RateReport:
+    """What a search came to: bits a second of coded pictures, bytes of the whole file, or mean VMAF over frames.
+
+    The qualities are those of groups of pictures, `quality_mean` over frames.
+    """
+
+    asked: float
+    reached: float
+    quality_min: int
+    quality_max: int
+    quality_mean: float
+
+
+@dataclass(frozen=True)
 class EncodeReport:
     """A file as it was written.
 
@@ -47,6 +61,7 @@ class EncodeReport:
     model: str
     seconds: float
     warnings: tuple[str, ...] = ()
+    rate: RateReport | None = None
 
 
 @dataclass(frozen=True)

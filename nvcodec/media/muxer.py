@@ -161,6 +161,7 @@ class _Pipe:
     def write(self, data: bytes) -> int:
         if self._open and self._aspect is None:
             self._file.write(data)
+            self._file.flush()  # FFmpeg has a buffer of its own, and empties it when it is time
         elif self._open:
             self._header += data
             if header_length(self._header) is not None or len(self._header) > HEADER_LIMIT:

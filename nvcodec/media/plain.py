@@ -34,6 +34,8 @@ class Y4mOutput:
             self._writer = Y4mWriter(self._file, upright)
         self._count_uneven(item.pts)
         self._writer.write(picture)
+        if not self._close_file:
+            self._file.flush()  # who reads a pipe is to have the whole picture now
 
     def _count_uneven(self, pts: int) -> None:
         step = 1 / ((self._video.frame_rate or Fraction(25)) * self._video.time_base)

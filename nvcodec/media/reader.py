@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from nvcodec.errors import UnsupportedInput
+from nvcodec.live import Meanwhile
 
 from .formats import Packet, Picture, Track, VideoFormat, parse_scale, scaled_aspect
 from .pictures import bit_depth_of, chroma_of, colour_of, frame_to_picture, has_transparency, orientation_of
@@ -39,7 +40,8 @@ class MediaReader:
     Matroska and the other streamable formats). `start_s` and `duration_s` choose a part, counted in seconds
     from the first picture; with a start, times are shifted so that the part's first picture is at 0 and sound
     keeps its place beside it. `scale` is "WIDTHxHEIGHT" or a factor, applied to the stored size. Without
-    `audio`, sound tracks are left out (subtitles stay).
+    `audio`, sound tracks are left out (subtitles stay). `meanwhile` is called while nothing comes out of a pipe
+    (`nvcodec/live.py`); what it raises comes out of `items`.
 
     >>> with MediaReader("in.mp4") as media:      # doctest: +SKIP
     ...     print(media.video.width, media.video.height, media.tracks)
@@ -64,10 +66,11 @@ class MediaReader:
         scale: str | None = None,
         audio: bool = True,
         threads: int = 0,
+        meanwhile: Meanwhile | None = None,
     ) -> None:
         self._name = name_of(source)
         self.warnings = []
-        self._container = open_source(source, self._name)
+        self._container = open_source(source, self._name, meanwhile)
         try:
             self._stream = self._choose_video(threads)
             self.tags = user_tags(self._container.metadata)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nvcodec.errors import UnsupportedInput
 from nvcodec.interruption import called_back
+from nvcodec.live import LivePipe, Meanwhile
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 class _Pipe:
     """A file object of which FFmpeg sees reading alone, so that it never tries to seek."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, meanwhile: Meanwhile | None) -> None:
+        self._file = LivePipe(file, meanwhile)
 
     @called_back
     def read(self, size: int) -> bytes:
@@ -41,8 +42,11 @@ def is_seekable(source: str | Path | BinaryIO) -> bool:
     return seekable is not None and seekable()
 
 
-def open_source(source: str | Path | BinaryIO, name: str) -> InputContainer:
-    """The source opened by FFmpeg; UnsupportedInput, worded with `name`, when that cannot be."""
+def open_source(source: str | Path | BinaryIO, name: str, meanwhile: Meanwhile | None = None) -> InputContainer:
+    """The source opened by FFmpeg; UnsupportedInput, worded with `name`, when that cannot be.
+
+    `meanwhile` is called while nothing comes out of a pipe.
+    """
     import av
     from av.error import FFmpegError
 
@@ -52,7 +56,7 @@ def open_source(source: str | Path | BinaryIO, name: str) -> InputContainer:
         file = _checked_path(str(source))
     else:
         stream: Any = sys.stdin.buffer if isinstance(source, (str, Path)) else source
-        file = stream if is_seekable(stream) else _Pipe(stream)
+        file = stream if is_seekable(stream) else _Pipe(stream, meanwhile)
     try:
         container = av.open(file, "r", metadata_errors="replace")
     except (FFmpegError, OSError, ValueError) as error:

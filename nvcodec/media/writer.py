@@ -7,12 +7,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NoReturn, Protocol, Self
 
-from nvcodec.errors import OutputError
-from nvcodec.files import check_output, temporary_path
+from nvcodec.errors import OutputError, OutputExists
+from nvcodec.files import check_output, put_in_place, temporary_path
+from nvcodec.sole_writer import sole_writer
 
 from .encoders import CONTAINERS, choose_encoder
 from .formats import Packet, Picture, Track, VideoFormat
@@ -54,7 +56,8 @@ class MediaWriter:
     count time in milliseconds; MP4 and QuickTime keep times exactly.
 
     Nothing appears under the target's name before all of it is written, and leaving the `with` block by an
-    exception leaves no trace. What the container cannot hold is said in `warnings`.
+    exception leaves no trace. Nobody else can write the same path meanwhile, and unless it is to `replace` them, files
+    that came up there since are left alone, too. What the container cannot hold is said in `warnings`.
 
     >>> with MediaWriter("out.mp4", media.video, media.tracks, media.tags) as out:   # doctest: +SKIP
     ...     for item in media.items():
@@ -76,8 +79,11 @@ class MediaWriter:
         container: str | None = None,
         crf: int = CRF,
         threads: int = 0,
+        replace: bool = True,
     ) -> None:
         self.warnings = []
+        self._replace = replace
+        self._lock = ExitStack()  # held while a path is being written
         self._path: Path | None = None  # where the result goes
         self._staged: Path | None = None  # where it grows: a file, or a folder for numbered pictures
         self._pictures = 0
@@ -94,6 +100,7 @@ class MediaWriter:
             )
         except BaseException as error:
             self._remove_staged()
+            self._lock.close()
             self._explain(error)
         self.warnings += self._output.warnings
         self._output.warnings.clear()
@@ -130,14 +137,18 @@ class MediaWriter:
             self.abandon()
             self._explain(error)
         self._open = False
+        self._lock.close()
         self.warnings += self._output.warnings
 
     def abandon(self) -> None:
         """Throws away what was written."""
         if self._open:
             self._open = False
-            self._output.abandon()
-            self._remove_staged()
+            try:
+                self._output.abandon()
+                self._remove_staged()
+            finally:
+                self._lock.close()
 
     def _open_output(
         self,
@@ -180,6 +191,7 @@ class MediaWriter:
         """Chooses where the output grows: beside its place, so that the last step is a mere renaming."""
         assert self._path is not None
         check_output(self._name, force=True)
+        self._lock.enter_context(sole_writer(self._path, self._name))
         if numbered:
             self._staged = Path(tempfile.mkdtemp(prefix=".nvcodec-", dir=self._path.parent))
         else:
@@ -189,11 +201,15 @@ class MediaWriter:
         if self._path is None or self._staged is None:
             return
         if self._staged.is_dir():
-            for file in sorted(self._staged.iterdir()):
-                os.replace(file, self._path.parent / file.name)
+            files = sorted(self._staged.iterdir())
+            there = [file.name for file in files if (self._path.parent / file.name).exists()]
+            if there and not self._replace:
+                raise OutputExists(f"{Path(self._name).with_name(there[0])} exists already")
+            for file in files:
+                put_in_place(file, self._path.parent / file.name, self._name, force=True)
             self._staged.rmdir()
         else:
-            os.replace(self._staged, self._path)
+            put_in_place(self._staged, self._path, self._name, self._replace)
         self._staged = None
 
     def _remove_staged(self) -> None:

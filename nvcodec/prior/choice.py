@@ -19,11 +19,14 @@ COST_PER_BIT = 0.17  # in Δ², measured best on training clips; training itself
 
 
 @torch.no_grad()
-def choose_levels(scaled: Tensor, parameters: Parameters, shrink: Tensor) -> Tensor:
+def choose_levels(
+    scaled: Tensor, parameters: Parameters, shrink: Tensor, cost_per_bit: Tensor | float = COST_PER_BIT
+) -> Tensor:
     """Levels, as floats, of latent values `scaled` [..., n] in units of Δ under their distributions [..., n].
 
     `shrink` [n]: a level v is rebuilt at (|v| − shrink) Δ, as `TinyTokenizer.dequantize` does. Considered are the
-    nearest level, the one below it, and zero; the cheapest of (value − rebuilt)² + COST_PER_BIT · bits is taken.
+    nearest level, the one below it, and zero; the cheapest of (value − rebuilt)² + cost_per_bit · bits is taken.
+    `cost_per_bit`, in Δ², broadcasts against `scaled`: more where the picture matters less.
     """
     size = scaled.abs()
     out = torch.zeros_like(scaled)
@@ -37,7 +40,9 @@ def choose_levels(scaled: Tensor, parameters: Parameters, shrink: Tensor) -> Ten
     magnitudes = torch.stack([torch.zeros_like(nearest), nearest - 1, nearest])
     rebuilt = (magnitudes - inset) * (magnitudes > 0)
     bits = torch.stack([level_bits(sign * magnitude, own) for magnitude in magnitudes])
-    best = ((size - rebuilt).square() + COST_PER_BIT * bits).min(0, keepdim=True).indices  # argmin is far slower
+    if isinstance(cost_per_bit, Tensor):
+        cost_per_bit = cost_per_bit.expand(scaled.shape).flatten()[where]
+    best = ((size - rebuilt).square() + cost_per_bit * bits).min(0, keepdim=True).indices  # argmin is far slower
     out.view(-1)[where] = sign * magnitudes.gather(0, best)[0]
     return out
 

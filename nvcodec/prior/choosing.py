@@ -6,14 +6,15 @@ How many planes a GOP needs is known only when all its levels are, so the distri
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from nvcodec.prior.choice import MotionError, choose_levels, choose_motion
+from nvcodec.prior.choice import COST_PER_BIT, MotionError, choose_levels, choose_motion
 from nvcodec.prior.coding import PlaneCoder
-from nvcodec.prior.distribution import Parameters
+from nvcodec.prior.distribution import Parameters, level_bits
 from nvcodec.prior.planes import Port
 from nvcodec.prior.transformer import Prior
 from nvcodec.prior.walk import LatentWalk, Stop
@@ -47,6 +48,12 @@ class ChosenFrame:
     level: Tensor
     noted: tuple[Noted, ...]
 
+    def bits(self) -> float:
+        """About how many bits it will take; not for the token reading."""
+        levels = (self.level.index_select(0, n.stop.positions)[:, n.stop.columns].float() for n in self.noted)
+        own = (tuple(p.float() for p in n.parameters) for n in self.noted)
+        return sum(float(level_bits(level, p).sum()) for level, p in zip(levels, own, strict=True))  # type: ignore[arg-type]
+
 
 class LevelChooser:
     """Chooses the latent frames of one GOP in order. `prior` is frozen."""
@@ -54,6 +61,12 @@ class LevelChooser:
     def __init__(self, prior: Prior, h: int, w: int) -> None:
         self.walk = LatentWalk(prior, h, w)
         self.noted: list[Noted] = []
+
+    def copy(self) -> LevelChooser:
+        """Another chooser that stands where this one does and goes its own way."""
+        other = copy(self)
+        other.walk, other.noted = self.walk.copy(), list(self.noted)
+        return other
 
     def begin(self, quality: int) -> None:
         """To the next latent frame, at its quality; 0: the token reading."""
@@ -76,16 +89,21 @@ class LevelChooser:
 
     @torch.no_grad()
     @torch.autocast("cpu", enabled=False)
-    def levels(self, scaled: Tensor, shrink: Tensor) -> ChosenFrame:
+    def levels(
+        self, scaled: Tensor, shrink: Tensor, weights: Tensor | None = None, cost_per_bit: float = COST_PER_BIT
+    ) -> ChosenFrame:
         """The latent frame whose motion is chosen: of latent values in units of Δ those worth their bits.
 
-        `scaled` [h·w, D]; `shrink` [D] as in `choose_levels`.
+        `scaled` [h·w, D]; `shrink` [D] as in `choose_levels`; `weights` [h·w]: what squared error counts, 1 left out;
+        `cost_per_bit` where it counts 1, in Δ².
         """
+        costs = None if weights is None else cost_per_bit / weights[:, None]
 
         def take(stop: Stop, parameters: Parameters) -> Tensor:
             location, scale, tail = (p[0] for p in parameters)
             values = scaled.index_select(0, stop.positions)[:, stop.dims]
-            chosen = choose_levels(values, (location, scale, tail), shrink[stop.dims]).to(torch.int32)
+            cost = cost_per_bit if costs is None else costs.index_select(0, stop.positions)
+            chosen = choose_levels(values, (location, scale, tail), shrink[stop.dims], cost).to(torch.int32)
             return self._note(stop, parameters, chosen)
 
         return ChosenFrame(self.walk.take_latent(take).to(torch.int16), tuple(self.noted))

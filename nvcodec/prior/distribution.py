@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nvcodec.prior.fixed_point import WEIGHT_BITS, scaled_down
+from nvcodec.prior.fixed_point import WEIGHT_BITS, scaled_down, within
 
 PARAMETERS = 3  # μ, s and κ of every dimension
 Parameters = tuple[Tensor, Tensor, Tensor]
@@ -28,9 +28,9 @@ TAIL_START = 4
 
 def parameters_of(location: Tensor, scale: Tensor, tail: Tensor) -> Parameters:
     """Sums of a head, one tensor for each parameter, to integer (μ, s index, κ) of the same shapes."""
-    location = scaled_down(location, WEIGHT_BITS).clamp(-LOCATION_MAX, LOCATION_MAX)
-    scale = (scaled_down(scale, WEIGHT_BITS + 2) + UNIT_SCALE_INDEX).clamp(0, SCALES - 1)
-    tail = (scaled_down(tail, WEIGHT_BITS + 2) + TAIL_START).clamp(0, TAIL_WEIGHTS)
+    location = within(scaled_down(location, WEIGHT_BITS), -LOCATION_MAX, LOCATION_MAX)
+    scale = within(scaled_down(scale, WEIGHT_BITS + 2) + UNIT_SCALE_INDEX, 0, SCALES - 1)
+    tail = within(scaled_down(tail, WEIGHT_BITS + 2) + TAIL_START, 0, TAIL_WEIGHTS)
     return location, scale, tail
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,6 +42,27 @@ class _Floor(torch.autograd.Function):
     @staticmethod
     def backward(ctx: object, grad: Tensor) -> Tensor:  # type: ignore[override]
         return grad
+
+
+class _Within(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: int, high: int) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(x)
+        ctx.bounds = low, high
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (x,), (low, high) = ctx.saved_tensors, ctx.bounds
+        outwards = ((x > high) & (grad < 0)) | ((x < low) & (grad > 0))
+        return grad.masked_fill(outwards, 0), None, None
+
+
+def within(x: Tensor, low: int, high: int) -> Tensor:
+    """`x` within bounds, with a gradient beyond them, too, where it leads back: nothing gets stuck out there."""
+    if x.is_floating_point():
+        return _Within.apply(x, low, high)  # type: ignore[return-value]
+    return x.clamp(low, high)
 
 
 def round_half_up(x: Tensor) -> Tensor:

@@ -8,8 +8,10 @@ dimensions first. Whoever walks says how levels come about at every stop: read, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -68,6 +70,12 @@ class LatentWalk:
         self.memory = prior.initial_memory(1, h, w)
         self.last: Tensor | None = None  # [h·w, columns] int32
         self.motion_before = self._with_empty_place(MOTION_DIMS)
+
+    def copy(self) -> Self:
+        """Another walk that stands where this one does and goes its own way."""
+        other = copy(self)
+        other.levels = self.levels.clone()  # the only tensor that is written to after it was made
+        return other
 
     def begin(self, quality: int) -> None:
         """To the next latent frame, at its quality: no level is known yet."""

@@ -47,6 +47,12 @@ class MotionMatch:
         """For `frames` [B, 6, 4, H/2, W/2] after `last` [B, 6, H/2, W/2], at half resolution."""
         return cls(frames[:, :4, [1, 3]].mean(1), last[:, :4].mean(1, keepdim=True), 2)
 
+    @classmethod
+    def fine(cls, frames: Tensor, last: Tensor) -> MotionMatch:
+        """As `of`, at full resolution."""
+        luma = F.pixel_shuffle(frames[:, :4, [1, 3]].transpose(1, 2), 2)[:, :, 0]
+        return cls(luma, F.pixel_shuffle(last[:, :4], 2), 1)
+
     def coarser(self) -> MotionMatch:
         """At half the resolution."""
         return MotionMatch(F.avg_pool2d(self.target, 2), F.avg_pool2d(self.reference, 2), 2 * self.pixel)
@@ -63,7 +69,7 @@ class MotionMatch:
         y, x = positions // w, positions % w
         near = field[:, _around_position(y, x, height // side, w)].expand(k, -1, -1, -1, -1).clone()  # [K, B, n, 9, 4]
         near[..., 4, :] = candidates
-        inside = _bilinear_weights(side).to(self.target.dtype) @ near.to(self.target.dtype)  # [K, B, n, side², 4]
+        inside = _bilinear_weights(side).to(self.target) @ near.to(self.target.dtype)  # [K, B, n, side², 4]
         end, bend = (inside * MOTION_STEP).split(2, dim=-1)
         flow = torch.stack([end / 2 + bend, end], dim=2)  # [K, B, 2, n, side², 2] luma pixels
         offset = torch.arange(side, device=field.device)
@@ -103,11 +109,14 @@ class MotionMatch:
 
 
 @torch.no_grad()
-def search_motion(match: MotionMatch, before: Tensor | None, cost_per_bit: float) -> Tensor:
+def search_motion(
+    match: MotionMatch, before: Tensor | None, cost_per_bit: float, fine: MotionMatch | None = None, rounds: int = 1
+) -> Tensor:
     """Motion levels `[B, h, w, 4]` that match well.
 
     `before` is the motion of the step before, if there was one; `cost_per_bit` is λ in squared error (pixel
-    values in 0…1).
+    values in 0…1). With a `fine` match what was found is refined at full resolution, in so many rounds: one is worth
+    3.6 % of the bits on training clips, for a fifth more time.
     """
     quarter = match.coarser()
     coarse = _full_search(quarter)
@@ -124,6 +133,12 @@ def search_motion(match: MotionMatch, before: Tensor | None, cost_per_bit: float
     for change in BEND_CHANGES:
         bend = search.best_bend(torch.cat([bend[None], bend + _ring(bend, change)]), end)
     bend = search.best_bend(torch.cat([bend[None], still[None], _neighbours(bend)]), end)
+    if fine is not None:
+        search = _Search(fine, cost_per_bit)
+        for _ in range(rounds):
+            end = search.best_end_nearby(end, bend, 1)
+            bend = search.best_bend(torch.cat([bend[None], bend + _ring(bend, 1)]), end)
+            bend = search.best_bend(torch.cat([bend[None], still[None], _neighbours(bend)]), end)
     motion = torch.cat([end, bend], dim=1).permute(0, 2, 3, 1)
     assert motion.shape[-1] == MOTION_DIMS
     return motion

@@ -6,30 +6,13 @@ Example: `python -m nvcodec.train --run runs/tiny --cache runs/data --data clips
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
-from typing import Any
 
-from nvcodec.train.data import prepare
-from nvcodec.train.run import Run, TrainConfig, join_processes
-
-
-def with_setting(config: Any, key: str, text: str) -> Any:
-    """`config` with `a.b=value` set; the value takes the type of the field's default."""
-    name, _, rest = key.partition(".")
-    if name not in {f.name for f in dataclasses.fields(config)}:
-        raise SystemExit(f"--set {key}: there is no {name!r} in {type(config).__name__}")
-    old = getattr(config, name)
-    new = with_setting(old, rest, text) if rest else _read(old, text)
-    return dataclasses.replace(config, **{name: new})
-
-
-def _read(old: Any, text: str) -> Any:
-    if isinstance(old, bool):
-        return {"true": True, "false": False}[text.lower()]
-    if isinstance(old, tuple):
-        return tuple(int(number) for number in text.split(","))
-    return type(old)(text)
+from nvcodec.train.config import TrainConfig
+from nvcodec.train.prepare import prepare
+from nvcodec.train.processes import join_processes
+from nvcodec.train.run import Run
+from nvcodec.train.settings import with_setting
 
 
 def main() -> None:

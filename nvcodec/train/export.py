@@ -12,9 +12,11 @@ import argparse
 import json
 from pathlib import Path
 
+from nvcodec.errors import NvcodecError
 from nvcodec.prior.transformer import Prior
 from nvcodec.tokenizer.tiny import TinyTokenizer
-from nvcodec.train.run import CHECKPOINT, read_config
+from nvcodec.train.checkpoint import CHECKPOINT
+from nvcodec.train.config import read_config
 from nvcodec.train.start import averaged_weights
 from nvcodec.weights import InstalledModel, export
 
@@ -22,6 +24,8 @@ from nvcodec.weights import InstalledModel, export
 def export_run(run: Path, name: str, folder: Path, card: dict[str, object]) -> InstalledModel:
     """Write `name.safetensors` and its card into `folder` from the last checkpoint of `run`."""
     config, record = read_config(run)
+    if config.network != "tiny":
+        raise NvcodecError(f"{run} trained {config.network}, which has no prior and codes no files: nothing to export")
     average, steps = averaged_weights(run / CHECKPOINT)
     tokenizer, prior = TinyTokenizer(config.tokenizer), Prior(config.prior)
     for prefix, module in (("tokenizer.", tokenizer), ("prior.", prior)):

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from nvcodec.prior.choice import MotionError, choose_levels, choose_motion
 from nvcodec.prior.distribution import Parameters, level_bits, sign_bits
-from nvcodec.prior.schedule import position_groups
+from nvcodec.prior.schedule import PositionGroup, position_groups
 from nvcodec.prior.transformer import Prior
 from nvcodec.tokenizer.conditioning import conditions
 from nvcodec.tokenizer.motion import MOTION_DIMS, STEP_FRAMES
@@ -93,7 +94,17 @@ class StepLoss:
     squared_error: Tensor  # of all six channels
     bits: Tensor
     frames: int
-    carry: Carry
+    carry: Carry | None  # None where nothing is carried on
+    decoded: Tensor  # [B, 6, T, H/2, W/2]
+
+
+@lru_cache(maxsize=8)
+def groups_on(h: int, w: int, device: torch.device) -> tuple[PositionGroup, ...]:
+    """The groups of an h × w grid, where the networks compute."""
+    return tuple(
+        PositionGroup(group.positions.to(device), group.neighbours.to(device), group.around.to(device))
+        for group in position_groups(h, w)
+    )
 
 
 def clip_loss(
@@ -112,6 +123,7 @@ def clip_loss(
     b, _, n, hh, ww = clips.shape
     h, w = hh // 4, ww // 4
     loss, error_sum, bit_sum = clips.new_zeros(3).unbind()
+    decoded_parts: list[Tensor] = []
     start = 0
     while start < n:
         first = carry is None
@@ -119,7 +131,7 @@ def clip_loss(
         start += frames.shape[2]
         quality = choice.first_quality if first else choice.quality
         step = step_size(quality) if quality else TOKEN_STEP
-        condition = conditions(quality, first=first).expand(b, -1)
+        condition = conditions(quality, first=first).to(clips.device).expand(b, -1)
         bits = clips.new_zeros(())
         prediction, context = None, None
         motion, memory = clips.new_zeros(b, h, w, MOTION_DIMS), prior.initial_memory(b, h, w)
@@ -128,7 +140,8 @@ def clip_loss(
                 match, cost = MotionMatch.of(frames, carry.state.last.detach()), motion_cost(step)
                 motion = search_motion(match, carry.motion, cost)
                 error = weighed_error(match, cost) if config.chosen_levels else None
-                motion, bits = latent_motion(prior, motion, carry.motion, condition, error)
+                motion, price = latent_motion(prior, motion, carry.motion, condition, error)
+                bits = price.sum()
             # signs cannot correct what they got wrong before, so the token reading learns one step at a time
             state = carry.state if quality else _detached(carry.state)
             prediction = tokenizer.predict(state, motion)
@@ -148,18 +161,20 @@ def clip_loss(
             decide = chosen_level(shrink) if config.chosen_levels else nearest_level
             level, price = latent_bits(prior, z / step, context, condition, decide)
             latent = tokenizer.dequantize(level, step, condition, 0 if first else choice.dropped)
-        bits = bits + price
+        bits = bits + price.sum()
         if choice.missing and not first:
             present = torch.rand(b, h // 2, w // 2, 1, generator=generator) > 0.15
+            present = present.to(clips.device)
             latent = latent * present.repeat_interleave(2, 1).repeat_interleave(2, 2)
         decoded, state = tokenizer.synthesise(latent, prediction, condition)
         error = (decoded - frames).square().sum()
         loss = loss + (error / step**2 + LAGRANGIAN * bits + commitment / step**2) * step
         error_sum, bit_sum = error_sum + error.detach(), bit_sum + bits.detach()
+        decoded_parts.append(decoded.detach())
         carry = Carry(state, memory, level.detach(), motion)
     assert carry is not None
     rest = Carry(_detached(carry.state), carry.memory.detach(), carry.level, carry.motion)
-    return StepLoss(loss / (b * h * w), error_sum, bit_sum, b * n, rest)
+    return StepLoss(loss / (b * h * w), error_sum, bit_sum, b * n, rest, torch.cat(decoded_parts, 2))
 
 
 def _detached(state: DecoderState) -> DecoderState:
@@ -174,7 +189,7 @@ def weighed_error(match: MotionMatch, cost_per_bit: float) -> MotionError:
 def latent_motion(
     prior: Prior, found: Tensor, before: Tensor, condition: Tensor, error: MotionError | None
 ) -> tuple[Tensor, Tensor]:
-    """Motion `[B, h, w, 4]` after that of the latent frame before, and its bits, group by group as the codec goes.
+    """Motion `[B, h, w, 4]` after that of the latent frame before, and its bits `[B]`, group by group.
 
     It is what was `found`, or with an `error` what `choose_motion` makes of it.
     """
@@ -182,14 +197,14 @@ def latent_motion(
     flat = found.reshape(b, h * w, m)
     before = torch.nn.functional.pad(before.reshape(b, h * w, m), (0, 0, 0, 1))
     known = flat.new_zeros(b, h * w + 1, m)
-    total = flat.new_zeros(())
-    for index, group in enumerate(position_groups(h, w)):
+    total = flat.new_zeros(b)
+    for index, group in enumerate(groups_on(h, w, found.device)):
         parameters = prior.motion(index, group, known, before, condition)
         here = flat[:, group.positions]
         if error is not None and len(group.positions):
             here = choose_motion(flat, group.positions, parameters, error)
             flat = flat.index_copy(1, group.positions, here)
-        total = total + level_bits(here, parameters).sum()
+        total = total + level_bits(here, parameters).sum((1, 2))
         known = known.index_copy(1, group.positions, here)
     return flat.reshape(found.shape), total
 
@@ -197,7 +212,7 @@ def latent_motion(
 def latent_bits(
     prior: Prior, values: Tensor, context: Tensor | None, condition: Tensor, decide: Decide | None
 ) -> tuple[Tensor, Tensor]:
-    """Levels of a latent frame `[B, h, w, D]` and their bits, group by group as the codec goes.
+    """Levels of a latent frame `[B, h, w, D]` and their bits `[B]`, group by group as the codec goes.
 
     `values` are in units of Δ, and `decide` makes levels of them; without it they are the token's signs already.
     """
@@ -206,18 +221,18 @@ def latent_bits(
     flat = values.reshape(b, h * w, d)
     known = flat.new_zeros(b, h * w + 1, d)
     flat_context = None if context is None else context.reshape(b, h * w, -1)
-    total = flat.new_zeros(())
+    total = flat.new_zeros(b)
     level = torch.zeros_like(flat)
-    for index, group in enumerate(position_groups(h, w)):
+    for index, group in enumerate(groups_on(h, w, values.device)):
         here = flat[:, group.positions]
         parameters, stream = prior.reader.tokens(index, group, known, flat_context, condition)
         if decide is None:
-            total = total + sign_bits(here[..., :a], parameters).sum()
+            total = total + sign_bits(here[..., :a], parameters).sum((1, 2))
         else:
             tokens = decide(here[..., :a], parameters, slice(0, a))
             others = prior.reader.rest(tokens.detach(), stream)
             rest = decide(here[..., a:], others, slice(a, d))
-            total = total + level_bits(tokens, parameters).sum() + level_bits(rest, others).sum()
+            total = total + level_bits(tokens, parameters).sum((1, 2)) + level_bits(rest, others).sum((1, 2))
             here = torch.cat([tokens, rest], dim=-1)
         level = level.index_copy(1, group.positions, here)
         known = known.index_copy(1, group.positions, here.detach())

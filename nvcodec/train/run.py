@@ -1,75 +1,41 @@
 """The training loop: steps, checkpoints, exact resumption, validation, one process or many.
 
 A run is a folder: `config.json`, `latest.safetensors` (weights, their moving average, the optimizer's moments),
-`log.jsonl`. Killed at any moment and started again with the same folder it goes on from its last checkpoint and
-draws what it would have drawn: random numbers depend on seed, step and rank alone. Under torchrun every rank
-draws its own clips and gradients are averaged (DDP).
+`log.jsonl`, and where there are held-out clips `validation.jsonl` and pictures. Killed at any moment and started
+again with the same folder it goes on from its last checkpoint and draws what it would have drawn: random numbers
+depend on seed, step and rank alone. Under torchrun every rank draws its own clips and gradients are averaged.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
-import torch.distributed as dist
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
-from nvcodec.prior.transformer import Prior, PriorConfig
+from nvcodec.files import atomic_output
 from nvcodec.tokenizer.motion import predict
 from nvcodec.tokenizer.motion_search import MotionMatch, search_motion
 from nvcodec.tokenizer.quantize import LAGRANGIAN, step_size
-from nvcodec.tokenizer.tiny import FRAME_DIMS, TinyConfig, TinyTokenizer, patchify
-from nvcodec.train.data import ClipSampler, DataConfig
-from nvcodec.train.joint import Carry, Draw, LossConfig, StepLoss, clip_loss, draw
-from nvcodec.train.start import averaged_weights, weights_of_model
+from nvcodec.tokenizer.tiny import FRAME_DIMS, TinyTokenizer, patchify
+from nvcodec.train import checkpoint
+from nvcodec.train.checkpoint import CHECKPOINT
+from nvcodec.train.config import TrainConfig, check, check_same_run, check_start, read_config, record_of, write_record
+from nvcodec.train.data import ClipSampler
+from nvcodec.train.joint import Carry, Draw, StepLoss, draw
+from nvcodec.train.log import RunLog
+from nvcodec.train.networks import JointModel, build
+from nvcodec.train.processes import gathering, own_device, place, spread
+from nvcodec.train.start import averaged_weights, take_weights, weights_of_model
+from nvcodec.train.validation import averaged, held_out, validate
 
-CHECKPOINT, CONFIG = "latest.safetensors", "config.json"
+LOG, VALIDATION = "log", "validation"
 PCA_QUALITY = 40  # what motion may cost while the transforms' starting points are measured
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """A training run. Everything that decides its result, with the data's files."""
-
-    steps: int = 8000
-    batch: int = 8  # clips a process
-    learning_rate: float = 1e-3
-    transform_share: float = 0.1  # of that rate, for the linear transforms
-    warmup: int = 200
-    final_rate: float = 0.02  # share of the learning rate left at the end of the cosine
-    clip_norm: float = 5.0
-    norm_limit: float = 20000.0  # a step with a larger gradient, or none that is a number, is left out
-    average: float = 0.998  # decay of the moving average of the weights, which is what is exported
-    seed: int = 1
-    checkpoint_steps: int = 150
-    bfloat16: bool = True
-    long_clips: tuple[int, ...] = (1, 1, 1, 2, 4)  # optimizer steps that a clip goes on for, drawn at random
-    tokenizer: TinyConfig = field(default_factory=TinyConfig)
-    prior: PriorConfig = field(default_factory=PriorConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-
-
-class JointModel(nn.Module):
-    """Tokenizer and prior as one module, so that data-parallel training wraps them once."""
-
-    def __init__(self, config: TrainConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.tokenizer = TinyTokenizer(config.tokenizer)
-        self.prior = Prior(config.prior)
-
-    def forward(self, clips: Tensor, choice: Draw, generator: torch.Generator, carry: Carry | None) -> StepLoss:
-        """The loss of `clips`, or of what follows of them."""
-        with torch.autocast(clips.device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            return clip_loss(self.tokenizer, self.prior, clips, choice, self.config.loss, generator, carry)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -84,122 +50,143 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 class Run:
     """State of a training run and how it is kept."""
 
-    def __init__(self, config: TrainConfig, folder: Path, files: list[Path], start: Path | None = None) -> None:
-        """The run in `folder`; a new one, if there is none, from the run or exported model `start` if that is given."""
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: Path,
+        files: list[Path],
+        start: Path | None = None,
+        validation: list[Path] | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        """The run in `folder`; a new one, if there is none, from the run or exported model `start` if that is given.
+
+        `files` and those of `validation` are prepared. `device` is where the networks are, a GPU if there is one.
+        NvcodecError for a run that is there but another, and for what cannot be trained.
+        """
+        check(config)
+        resumes = (folder / CHECKPOINT).exists()
+        if not resumes:
+            check_start(config, start)
         self.config, self.folder = config, folder
-        self.rank = dist.get_rank() if dist.is_initialized() else 0
-        self.processes = dist.get_world_size() if dist.is_initialized() else 1
+        self.rank, self.processes = place()
+        self.device = own_device() if device is None else device
         self.data = sorted(file.stem for file in files)
+        if resumes:
+            check_same_run(folder, config, self.data)
         torch.manual_seed(config.seed)
-        self.model = JointModel(config)
-        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
-        named = list(self.model.named_parameters())
-        transforms = [p for name, p in named if ".transform." in name]  # start as PCA: to be refined, not redone
-        others = [p for name, p in named if ".transform." not in name]
-        groups = [{"params": others, "share": 1.0}, {"params": transforms, "share": config.transform_share}]
-        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), weight_decay=1e-4)
+        self.model = build(config)
         self.sampler = ClipSampler(files, config.data)
+        self.held_out = held_out(validation or [], config.validation)
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
-        if self._checkpoint().exists():
-            self._resume()
-        else:
-            self._begin(start)
+        record = read_config(folder)[1] if resumes else self._begin(start)
+        self.model.to(self.device)
+        self.parallel = spread(self.model, self.device, self.model.blocks(), sharded=config.sharded)
+        self.average = {key: value.clone() for key, value in self.model.state_dict().items()}
+        self.optimizer = self._new_optimizer()
+        if resumes:
+            self.average, self.step = checkpoint.load(folder / CHECKPOINT, self.model, self.optimizer)
+        if self.rank == 0:
+            write_record(folder, record | record_of(config, self.processes, self.data))
 
-    def _checkpoint(self) -> Path:
-        return self.folder / CHECKPOINT
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        named = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+        transforms = [p for name, p in named if ".transform." in name]  # start as PCA: to be refined, not redone
+        others = [p for name, p in named if ".transform." not in name]
+        groups = [{"params": others, "share": 1.0}, {"params": transforms, "share": self.config.transform_share}]
+        return torch.optim.AdamW(
+            [group for group in groups if group["params"]], lr=0.0, betas=(0.9, 0.98), weight_decay=1e-4
+        )
 
     def _generator(self, *, own: bool) -> torch.Generator:
         """The random numbers of this step: each rank's own, or those that all ranks share."""
         stream = 1 + self.rank if own else 0
         return torch.Generator().manual_seed((self.config.seed * 1_000_003 + self.step) * 4096 + stream)
 
-    def _begin(self, start: Path | None) -> None:
-        record: dict[str, Any] = {
-            "configuration": asdict(self.config),
-            "processes": self.processes,
-            "data": self.data,
-        }
+    def _begin(self, start: Path | None) -> dict[str, Any]:
+        """Give the new model its first weights; what the record says of them."""
         if start is None:
-            self._begin_with_pca()
-        elif start.is_dir():
+            if isinstance(self.model, JointModel):
+                self._begin_with_pca(self.model.tokenizer)
+            return {}
+        if start.is_dir():
             state, steps = averaged_weights(start / CHECKPOINT)
-            self.model.load_state_dict(state)
-            record["start"] = {"steps": steps, **read_config(start)[1]}
+            origin: dict[str, Any] = {"steps": steps, **read_config(start)[1]}
         else:
-            state, record["start"] = weights_of_model(start)
-            self.model.load_state_dict(state)
-        self.average = {k: v.clone() for k, v in self.model.state_dict().items()}
-        if self.rank == 0:
-            (self.folder / CONFIG).write_text(json.dumps(record, indent=1))
+            state, origin = weights_of_model(start)
+        take_weights(self.model, state, start, self.config.stage)
+        return {"start": origin}
 
-    def _begin_with_pca(self) -> None:
+    def _begin_with_pca(self, tokenizer: TinyTokenizer) -> None:
         generator = self._generator(own=False)
         clips = torch.cat([self.sampler.batch(16, 5, generator) for _ in range(16)])
         first, following = clips[:, :, 0], clips[:, :, 1:]
         motion = search_motion(MotionMatch.of(following, first), None, LAGRANGIAN * step_size(PCA_QUALITY) ** 2)
         missed = patchify(following - predict(first, motion))
         still = patchify(clips)
-        self.model.tokenizer.start_from_pca(still.reshape(-1, FRAME_DIMS), missed.reshape(-1, missed.shape[-1]))
+        tokenizer.start_from_pca(still.reshape(-1, FRAME_DIMS), missed.reshape(-1, missed.shape[-1]))
 
     def save(self) -> None:
-        """Write everything needed to go on; the old checkpoint stays until the new one is whole."""
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        for i, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{k}": v for k, v in moments.items()}
-        tensors["step"] = torch.tensor(self.step)
-        partial = self._checkpoint().with_suffix(".partial")
-        save_file({k: v.contiguous().clone() for k, v in tensors.items()}, partial)
-        partial.replace(self._checkpoint())
+        """Write everything needed to go on. All processes call it."""
+        checkpoint.save(self.folder / CHECKPOINT, self.model, self.average, self.optimizer, self.step)
 
-    def _resume(self) -> None:
-        tensors = load_file(self._checkpoint())
-        self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-        self.average = {k[8:]: v for k, v in tensors.items() if k.startswith("average.")}
-        state = self.optimizer.state_dict()
-        for key, value in tensors.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".")
-                state["state"].setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(state)
-        self.step = int(tensors["step"])
-
-    def train(self) -> None:
-        """Run until `config.steps`, logging to `log.jsonl` and saving every few minutes."""
+    def train(self, watch: Callable[[int], None] | None = None) -> None:
+        """Run until `config.steps`, logging, measuring and saving every so many; `watch` is told each step."""
         config = self.config
-        model = (
-            nn.parallel.DistributedDataParallel(self.model, find_unused_parameters=True)
-            if dist.is_initialized()
-            else self.model
-        )
-        model.train()
+        self.parallel.train()
+        log = RunLog(self.folder, self.step) if self.rank == 0 else None
         began, saved = time.monotonic(), self.step
-        while self.step < config.steps:
-            # as many parts on every rank, so that all come to the next clip, and to a checkpoint, together
-            parts = int(torch.randint(len(config.long_clips), (), generator=self._generator(own=False)))
-            parts = min(config.long_clips[parts], config.steps - self.step)
-            generator = self._generator(own=True)
-            clips = self.sampler.batch(config.batch, 1 + (config.data.frames - 1) * parts, generator)
-            choice = draw(config.loss, generator)
-            carry = None
-            for part in clips.split([config.data.frames, *[config.data.frames - 1] * (parts - 1)], dim=2):
-                out = model(part, choice, generator, carry)
-                carry = out.carry
-                norm = self._descend(out.loss)
-                if self.rank == 0 and self.step % 10 == 0:
-                    self._log(out, choice.quality, norm, time.monotonic() - began)
-            if self.rank == 0 and self.step >= saved + config.checkpoint_steps:
-                self.save()
-                saved = self.step
-        if self.rank == 0:
+        every = config.validation.every if self.held_out else 0
+        try:
+            while self.step < config.steps:
+                before = self.step
+                # as many parts on every rank, so that all come to the next clip, and to a checkpoint, together
+                parts = int(torch.randint(len(config.long_clips), (), generator=self._generator(own=False)))
+                parts = min(config.long_clips[parts], config.steps - self.step)
+                generator = self._generator(own=True)
+                frames = 1 + (config.data.frames - 1) * parts
+                clips = self.sampler.batch(config.batch * config.accumulate, frames, generator)
+                # one choice for all where parameters are sharded: those that it leaves out must be so everywhere
+                choice = draw(config.loss, self._generator(own=False) if config.sharded else generator)
+                carries: list[Carry | None] = [None] * config.accumulate
+                for part in clips.split([config.data.frames, *[config.data.frames - 1] * (parts - 1)], dim=2):
+                    outs = self._gradient(part, choice, generator, carries)
+                    carries = [out.carry for out in outs]
+                    norm = self._descend()
+                    if watch is not None:
+                        watch(self.step)
+                    if log is not None and self.step % config.log_steps == 0:
+                        log.row(LOG, self._row(outs, choice.quality, norm, time.monotonic() - began))
+                ends = self.step >= config.steps
+                if every and (ends or self.step // every > before // every):
+                    self._validate(log)
+                if self.step >= saved + config.checkpoint_steps:
+                    self.save()
+                    saved = self.step
             self.save()
+        finally:
+            if log is not None:
+                log.close()
 
-    def _descend(self, loss: Tensor) -> float:
-        """One optimizer step; returns the gradient's norm."""
+    def _gradient(
+        self, clips: Tensor, choice: Draw, generator: torch.Generator, carries: list[Carry | None]
+    ) -> list[StepLoss]:
+        """Losses of the batches that `clips` fall into, their mean's gradient left in the parameters."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm))
+        outs: list[StepLoss] = []
+        for batch, carry in zip(clips.split(self.config.batch), carries, strict=True):
+            with gathering(self.parallel, last=len(outs) + 1 == len(carries)):
+                out: StepLoss = self.parallel(batch.to(self.device), choice, generator, carry, self.step)
+                (out.loss / len(carries)).backward()
+            outs.append(out)
+        return outs
+
+    def _descend(self) -> float:
+        """One optimizer step; returns the gradient's norm."""
+        learning = [p for group in self.optimizer.param_groups for p in group["params"]]
+        total = nn.utils.clip_grad_norm_(learning, self.config.clip_norm)
+        norm = float(total.full_tensor() if isinstance(total, DTensor) else total)
         rate = learning_rate(self.config, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
@@ -216,43 +203,28 @@ class Run:
             if value.is_floating_point():
                 self.average[key].lerp_(value, 1 - decay)
 
-    def _log(self, out: StepLoss, quality: int, norm: float, seconds: float) -> None:
-        pixels = out.frames * self.config.data.crop**2
-        error = float(out.squared_error) / pixels  # about the mean of R, G and B (see frames.py)
-        row = {
+    def _validate(self, log: RunLog | None) -> None:
+        with averaged(self.model, self.average):
+            measured, picture = validate(
+                self.model, self.held_out, self.config.validation.qualities, self.step, self.device
+            )
+        if log is None:
+            return
+        for result in measured:
+            log.row(VALIDATION, result.row(self.step), f"quality-{result.quality}")
+        (self.folder / VALIDATION).mkdir(exist_ok=True)
+        with atomic_output(self.folder / VALIDATION / f"{self.step:08}.png", force=True) as file:
+            file.write(picture)
+
+    def _row(self, outs: list[StepLoss], quality: int, norm: float, seconds: float) -> dict[str, float]:
+        pixels = sum(out.frames for out in outs) * self.config.data.crop**2
+        error = sum(float(out.squared_error) for out in outs) / pixels  # about the mean of R, G and B (see frames.py)
+        return {
             "step": self.step,
             "quality": quality,
-            "loss": round(float(out.loss.detach()), 4),
+            "loss": round(sum(float(out.loss.detach()) for out in outs) / len(outs), 4),
             "psnr": round(-10 * math.log10(max(error, 1e-9)), 2),
-            "bpp": round(float(out.bits) / pixels, 5),
+            "bpp": round(sum(float(out.bits) for out in outs) / pixels, 5),
             "norm": round(norm, 2),
             "seconds": round(seconds, 1),
         }
-        with (self.folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps(row) + "\n")
-
-
-def join_processes() -> None:
-    """Under torchrun, join the group of its processes; alone, do nothing."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-
-
-def read_config(folder: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    """The configuration a run was started with, and its whole record: configuration, processes and data."""
-    record = json.loads((folder / CONFIG).read_text())
-    return _from_dict(TrainConfig, record["configuration"]), record
-
-
-def _from_dict(kind: Any, values: dict[str, Any]) -> Any:
-    types = get_type_hints(kind)
-    return kind(
-        **{
-            name: _from_dict(types[name], value)
-            if isinstance(value, dict)
-            else tuple(value)
-            if isinstance(value, list)
-            else value
-            for name, value in values.items()
-        }
-    )

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from nvcodec.errors import NvcodecError
 from nvcodec.prior.attention import SCORE_UNIT
 from nvcodec.prior.fixed_point import ACTIVATION_SCALE, WEIGHT_SCALE
+from nvcodec.train.checkpoint import AVERAGE
+from nvcodec.train.networks import TrainedModel
 from nvcodec.weights.catalogue import describe
 from nvcodec.weights.store import read_model
-
-AVERAGE = "average."
 
 # What the integers of a frozen prior stand for, by the last part of a parameter's name.
 UNITS = {"weight": WEIGHT_SCALE, "bias": WEIGHT_SCALE * ACTIVATION_SCALE, "position": SCORE_UNIT}
@@ -39,3 +40,22 @@ def weights_of_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         real = value.float() / UNITS[key.rpartition(".")[2]] if key in parameters else value
         state[f"prior.{key}"] = real
     return state, {"name": installed.name, "sha256": installed.sha256}
+
+
+def take_weights(model: TrainedModel, state: dict[str, Tensor], origin: Path, stage: str) -> None:
+    """Put the `state` that `origin` has learnt into `model`.
+
+    Where the `stage` is a half alone, that half begins anew if it is of another size, such as a larger prior for a
+    tokenizer that is there. NvcodecError for any other sizes than the model's.
+    """
+    for name, part in model.named_children():
+        own = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
+        if _fits(part, own):
+            part.load_state_dict(own)
+        elif stage != name:
+            raise NvcodecError(f"--start {origin}: its {name} is of another size than the configuration's")
+
+
+def _fits(part: nn.Module, state: dict[str, Tensor]) -> bool:
+    like = part.state_dict()
+    return like.keys() == state.keys() and all(state[key].shape == value.shape for key, value in like.items())

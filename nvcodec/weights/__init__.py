@@ -1,7 +1,8 @@
 """Trained weights: which there are, and how they become networks.
 
 `installed` reads cards and headers alone and answers at once; `load` and `load_by_id` bring PyTorch.
-Models lie beside this file, and in the folder that the environment variable NVCODEC_WEIGHTS names.
+Models lie beside this file, and in the folder that the environment variable NVCODEC_WEIGHTS names or else in one
+of the user's, where `add` puts them.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ from .catalogue import FOLDER_VARIABLE, InstalledModel, installed
 if TYPE_CHECKING:
     from .loading import load, load_by_id
     from .model import PROFILE, Model
+    from .registry import Added, add, remove
     from .store import export
 
 __all__ = [
     "FOLDER_VARIABLE",
     "PROFILE",
+    "Added",
     "InstalledModel",
     "Model",
+    "add",
     "export",
     "installed",
     "load",
     "load_by_id",
+    "remove",
 ]
 
 _HOMES = {
@@ -32,6 +37,9 @@ _HOMES = {
     "Model": "model",
     "PROFILE": "model",
     "export": "store",
+    "Added": "registry",
+    "add": "registry",
+    "remove": "registry",
 }
 
 

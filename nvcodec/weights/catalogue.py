@@ -10,6 +10,8 @@ import json
 import math
 import os
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,25 +45,44 @@ class InstalledModel:
         return bytes.fromhex(self.sha256[:MODEL_ID_HEX])
 
 
+def own_folder() -> Path:
+    """The user's models: the folder that $NVCODEC_WEIGHTS names, or one where this system keeps a user's data."""
+    own = os.environ.get(FOLDER_VARIABLE)
+    if own:
+        return Path(own)
+    if sys.platform == "win32":
+        home = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        home = Path.home() / "Library" / "Application Support"
+    else:
+        home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return home / "nvcodec" / "weights"
+
+
 def folders() -> list[Path]:
     """Where models are looked for; the first that has a name counts."""
-    own = os.environ.get(FOLDER_VARIABLE)
-    return ([Path(own)] if own else []) + [Path(__file__).parent]
+    return [own_folder(), Path(__file__).parent]
+
+
+def every_model() -> Iterator[InstalledModel]:
+    """All models, folder by folder; a name may come twice. NvcodecError for a card or header that cannot be read."""
+    for folder in folders():
+        for path in sorted(folder.glob("*" + SUFFIX)):
+            if not path.name.startswith(".") and path.with_suffix(CARD_SUFFIX).is_file():
+                yield describe(path)
 
 
 def installed() -> list[InstalledModel]:
-    """All models, by name. NvcodecError for one whose card or header cannot be read."""
+    """All models that have a name of their own, by name. NvcodecError for a card or header that cannot be read."""
     models: dict[str, InstalledModel] = {}
-    for folder in folders():
-        for path in sorted(folder.glob("*" + SUFFIX)):
-            if path.stem not in models and path.with_suffix(CARD_SUFFIX).is_file():
-                models[path.stem] = describe(path)
+    for model in every_model():
+        models.setdefault(model.name, model)
     return [models[name] for name in sorted(models)]
 
 
 def describe(path: Path) -> InstalledModel:
     """The model in the file `path`, whose card lies beside it."""
-    card = _read_card(path.with_suffix(CARD_SUFFIX))
+    card = read_card(path.with_suffix(CARD_SUFFIX))
     tensors = read_header(path)
     count = sum(math.prod(t["shape"]) for name, t in tensors.items() if name.startswith(NETWORKS))
     return InstalledModel(path.stem, card["sha256"], path, path.stat().st_size, count, card)
@@ -84,7 +105,8 @@ def read_header(path: Path) -> dict[str, Any]:
     return header
 
 
-def _read_card(path: Path) -> dict[str, Any]:
+def read_card(path: Path) -> dict[str, Any]:
+    """What a model's card says; it has a `sha256`. NvcodecError for any other file."""
     try:
         with open(path, "rb") as file:
             card = json.loads(file.read(CARD_BYTES))

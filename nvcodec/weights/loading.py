@@ -8,7 +8,7 @@ import torch
 
 from nvcodec.errors import ModelMismatch, NvcodecError
 
-from .catalogue import FOLDER_VARIABLE, InstalledModel, installed
+from .catalogue import InstalledModel, every_model, installed, own_folder
 from .model import Model
 from .store import read_model
 
@@ -26,13 +26,13 @@ def load(name: str = "tiny", device: str = "cpu") -> Model:
 
 def load_by_id(model_id: bytes, device: str = "cpu") -> Model:
     """The model a `.mgv` file names; ModelMismatch when it is not here."""
-    models = installed()
+    models = list(every_model())
     chosen = next((model for model in models if model.model_id == model_id), None)
     if chosen is None:
         raise ModelMismatch(
-            f"the file was coded with the model of hash {model_id.hex()}, which is not here; "
-            f"{_known(models)}. Install the release of nvcodec that wrote the file, or put that model's "
-            f".safetensors and .json into a folder and name the folder in {FOLDER_VARIABLE}"
+            f"the file needs the model whose SHA-256 begins with {model_id.hex()}, which is not here; "
+            f"{_known(models)}. If you have its weights: nvcodec models add FILE.safetensors; "
+            f"the release of nvcodec that wrote the file may have them too"
         )
     return _load(chosen.path.as_posix(), chosen.sha256, checked_device(device))
 
@@ -57,7 +57,7 @@ def tokenizer_dtype(device: str) -> torch.dtype:
 
 @lru_cache(maxsize=4)
 def _load(path: str, sha256: str, device: str) -> Model:
-    chosen = next(model for model in installed() if (model.path.as_posix(), model.sha256) == (path, sha256))
+    chosen = next(model for model in every_model() if (model.path.as_posix(), model.sha256) == (path, sha256))
     model = read_model(chosen)
     model.tokenizer.to(device).speed_up(tokenizer_dtype(device))
     return model
@@ -65,5 +65,5 @@ def _load(path: str, sha256: str, device: str) -> Model:
 
 def _known(models: list[InstalledModel]) -> str:
     if not models:
-        return f"no model is installed, here or in the folder that {FOLDER_VARIABLE} names"
+        return f"no model is installed, neither with nvcodec nor in {own_folder()}"
     return "installed are " + ", ".join(f"{model.name} ({model.sha256[:12]}…)" for model in models)

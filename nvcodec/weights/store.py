@@ -39,6 +39,7 @@ CONFIG = "nvcodec"
 FORMAT = 1
 FILE_BYTES = 1 << 30
 INT8_MIN, INT8_MAX = -128, 127
+MAX_WIDTH, MAX_BLOCKS = 1 << 14, 128  # of the networks that a file may ask for
 EXACT = 2**24  # integers up to here are exact in float32
 
 
@@ -82,20 +83,29 @@ def export(
 
 def read_model(installed: InstalledModel) -> Model:
     """Mirror of `export`: the networks in float32 on the CPU, as written. NvcodecError for any other file."""
-    path = installed.path
+    return model_of(read_weights(installed.path), installed)
+
+
+def read_weights(path: Path) -> bytes:
+    """The bytes of a file of weights. NvcodecError for one that cannot be read or is too large."""
     try:
         if path.stat().st_size > FILE_BYTES:
             raise NvcodecError(f"{path} is too large for weights (the limit is {FILE_BYTES >> 20} MiB)")
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise NvcodecError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def model_of(data: bytes, installed: InstalledModel) -> Model:
+    """The networks in `data`, the bytes of the file that `installed` tells of. NvcodecError for any others."""
+    path = installed.path
     if hashlib.sha256(data).hexdigest() != installed.sha256:
         raise NvcodecError(f"{path} is damaged or not the file its card describes (its SHA-256 differs)")
     try:
         tensors = tensors_from_bytes(data)
         description = _read_description(data)
-        tokenizer_config = TinyConfig(**description["tokenizer"])
-        prior_config = PriorConfig(**description["prior"])
+        tokenizer_config = TinyConfig(**_sizes(description["tokenizer"]))
+        prior_config = PriorConfig(**_sizes(description["prior"]))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise NvcodecError(f"{path} is not a model that this nvcodec knows ({error})") from error
     with torch.device("meta"):  # shapes alone, so that a wrong configuration costs no memory
@@ -122,6 +132,17 @@ def _read_description(data: bytes) -> dict[str, Any]:
     if (description["format"], description["profile"]) != (FORMAT, PROFILE):
         raise ValueError(f"format {description['format']}, arithmetic profile {description['profile']}")
     return description
+
+
+def _sizes(values: dict[str, Any]) -> dict[str, int]:
+    """`values` as they are. ValueError for what is no size, or one that not even networks' shapes are made of."""
+    if not isinstance(values, dict):
+        raise ValueError("a network's sizes are no table")
+    for key, value in values.items():
+        limit = MAX_BLOCKS if key.endswith("_blocks") else MAX_WIDTH
+        if type(value) is not int or not 0 < value <= limit:
+            raise ValueError(f"{key} is {value!r}, not a whole number from 1 to {limit}")
+    return values
 
 
 def _take_state(path: Path, tensors: dict[str, Tensor], prefix: str, shapes: nn.Module) -> dict[str, Tensor]:

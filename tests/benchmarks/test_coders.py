@@ -213,6 +213,6 @@ def test_a_missing_encoder_is_named_with_the_program_that_lacks_it(
 
 
 def test_without_any_ffmpeg_the_message_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nvcodec.benchmarks.coders.ffmpeg.candidates", list)
+    monkeypatch.setattr("nvcodec.benchmarks.coders.ffmpeg.ffmpeg_programs", list)
     with pytest.raises(FfmpegMissing, match=r"needs an ffmpeg, and there is none: pip install 'nvcodec\[bench\]'"):
         find_ffmpeg()

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nvcodec.benchmarks.damage import Clip, Row, burst, flipped, measured, table, truncated
+from nvcodec.benchmarks import damage
+from nvcodec.benchmarks.damage import Clip, Row, burst, flipped, measured, protected, table, truncated
+from nvcodec.bitstream import BitstreamError, ContainerReader
 
 from nvcodec.codec import DecodeOptions, EncodeOptions, decode, encode
 
@@ -58,3 +60,32 @@ def test_the_table_has_a_row_for_each_and_no_figure_for_what_could_not_be_shown(
         "| 1e-06 of bits flipped | 5 | 100% | 90.0% | 30.2 |",
         "| 0.001 of bits flipped | 5 | 0% | 0.0% |  |",
     ]
+
+
+def test_with_parity_the_same_file_is_measured_and_keeps_what_it_would_lose(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("zfec", reason="parity is an optional extra")
+    data = protected(clip.data, 500)
+    assert list(ContainerReader(io.BytesIO(data)).chunks()) == list(ContainerReader(io.BytesIO(clip.data)).chunks())
+    hit = clip.data[: len(clip.data) // 2] + b"noise" + clip.data[len(clip.data) // 2 + 5 :]
+    assert measured(clip, "burst", 0.01, [hit]).kept < 1
+    (tmp_path / "clip.mgv").write_bytes(clip.data)
+    monkeypatch.setattr(damage, "FLIPS", ())
+    monkeypatch.setattr(damage, "BURSTS", (0.002,))
+    monkeypatch.setattr(damage, "CUTS", (0.99,))
+    said: list[str] = []
+    for options in ((), ("--parity", "5%")):
+        arguments = ["damage", str(tmp_path / "clip.mgv"), "--trials", "6", *options]
+        monkeypatch.setattr("sys.argv", arguments)
+        damage.main(said.append)
+    assert f": {len(clip.data)} bytes" in said[0] and f": {len(data)} bytes" in said[1]
+    row = "| 0.002 of bytes overwritten in one run | 6 | 100% | 100.0% | ∞ |"
+    assert [row in text.splitlines() for text in said] == [False, True]
+
+
+def test_a_share_of_parity_that_is_none_is_refused(clip: Clip) -> None:
+    pytest.importorskip("zfec", reason="parity is an optional extra")
+    for share in (0, 10001):
+        with pytest.raises(BitstreamError, match="share"):
+            protected(clip.data, share)

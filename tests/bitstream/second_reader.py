@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from hashlib import sha256
 from typing import Any
 
 SHARES = 1 << 24
@@ -87,7 +88,11 @@ def read_file(data: bytes) -> list[tuple[str, dict[str, Any]]]:
         kind = chr(file.number())
         body = file.block()
         assert crc32c(data[begin + 4 : file.at]) == file.number(4)
-        parse = {"H": header, "G": gop, "P": packets, "I": index}.get(kind)
+        if kind == "S":  # section 11
+            assert body == sha256(data[:begin]).digest()
+            assert "S" not in [earlier for earlier, _ in chunks]
+        assert kind not in "GP" or "S" not in [earlier for earlier, _ in chunks]
+        parse = {"H": header, "S": whole, "G": gop, "P": packets, "I": index}.get(kind)
         chunks.append(
             (kind, parse(Fields(body)) | {"begin": begin, "size": file.at - begin} if parse else {})
         )
@@ -130,7 +135,7 @@ def gop(f: Fields) -> dict[str, Any]:
             pts.append(pts[-1] + f.varint())
     g: dict[str, Any] = {"pts": tuple(pts), "duration": f.varint(), "quality": f.number()}
     g["first_quality"] = f.number()
-    count = f.number()
+    g["halvings"], count = divmod(f.number(), 32)
     halves = [half for byte in f.raw((count + 1) // 2) for half in (byte % 16, byte // 16)]
     g["plane_counts"] = bytes(halves[:count])
     return g | {"planes_crc": f.number(4), "payload": f.raw(len(f.data) - f.at)}
@@ -158,6 +163,11 @@ def packets(f: Fields) -> dict[str, Any]:
         last[number] = packet
     assert f.at == len(f.data)
     return {"packets": found}
+
+
+def whole(f: Fields) -> dict[str, Any]:
+    assert len(f.data) == 32
+    return {"sha256": f.data}
 
 
 def index(f: Fields) -> dict[str, Any]:

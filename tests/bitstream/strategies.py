@@ -76,6 +76,7 @@ gops = st.builds(
     plane_counts=st.lists(st.integers(0, 15), max_size=9).map(bytes),
     planes_crc=st.integers(0, 2**32 - 1),
     payload=st.binary(max_size=50),
+    halvings=st.integers(0, 7),
 )
 
 packets = st.builds(

@@ -95,15 +95,16 @@ def test_a_reader_written_from_the_specification_reads_the_same(
     data = write(header, contents)
     chunks = read_file(data)
     kinds = ["P" if isinstance(content, PacketChunk) else "G" for content in contents]
-    assert [kind for kind, _ in chunks] == ["H", *kinds, "I"]
+    assert [kind for kind, _ in chunks] == ["H", *kinds, "S", "I"]
 
     def agree(found: dict[str, Any], expected: Any) -> None:
         as_dict = asdict(expected)
+        as_dict.pop("room", None)  # where it lies in the file, which is no part of it
         assert {name: found[name] for name in as_dict} == as_dict
 
     first, last = chunks[0][1], chunks[-1][1]
     agree(first | {"tracks": tuple(first["tracks"])}, header)
-    for (_, found), content in zip(chunks[1:-1], contents, strict=True):
+    for (_, found), content in zip(chunks[1:-2], contents, strict=True):
         agree(found | {"packets": tuple(found.get("packets", ()))}, content)
     gops = [found for kind, found in chunks if kind == "G"]
     assert last["entries"] == [(gop["begin"], gop["pts"][0], len(gop["pts"])) for gop in gops]
@@ -196,10 +197,10 @@ def test_a_file_without_pictures_is_a_file() -> None:
     assert verify(io.BytesIO(data)).whole
 
 
-def test_one_gop_without_tracks_takes_at_most_130_bytes_besides_its_payload() -> None:
+def test_one_gop_without_tracks_takes_at_most_175_bytes_besides_its_payload() -> None:
     header = replace(PLAIN_HEADER, width=1920, height=1080, frame_rate=Fraction(30000, 1001))
     gop = GopChunk(tuple(range(0, 97 * 3003, 3003)), 3003, 50, 68, bytes(5), 0xDEADBEEF, bytes(2500))
-    assert len(write(header, [gop])) - len(gop.payload) <= 130
+    assert len(write(header, [gop])) - len(gop.payload) <= 175
 
 
 def test_sound_of_constant_pace_takes_three_bytes_a_packet_besides_its_data() -> None:

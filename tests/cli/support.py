@@ -17,7 +17,22 @@ BUNNY, CARPHONE = TESTS / "clips" / "bunny.mp4", TESTS / "clips" / "carphone.mp4
 PLAIN, FULL = (TESTS / "bitstream" / "golden" / f"{name}-1.0.mgv" for name in ("plain", "full"))
 
 COMMAND = [sys.executable, "-m", "nvcodec"]
-COMMANDS = ("encode", "decode", "info", "verify", "cut", "concat", "repair", "demo", "models", "bench")
+COMMANDS = (
+    "encode",
+    "decode",
+    "info",
+    "verify",
+    "cut",
+    "concat",
+    "thin",
+    "repair",
+    "tokens",
+    "demo",
+    "train",
+    "export",
+    "bench",
+    "models",
+)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def test_a_file_of_an_unknown_model_names_it_and_says_how_to_get_it(
 ) -> None:
     result = run(*arguments, cwd=tmp_path)
     assert result.code == 1 and "0f0e0d0c0b0a09080706050403020100" in result.error
-    assert "nvcodec models" in result.error or "NVCODEC_WEIGHTS" in result.error
+    assert "nvcodec models add FILE.safetensors" in result.error
     assert contents(tmp_path) == {}
 
 

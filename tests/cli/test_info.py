@@ -110,7 +110,10 @@ def test_verify_counts_what_is_whole(
         "gops": gops,
         "frames": frames,
         "packets": packets,
+        "sha256": "",
         "damage": [],
+        "repairable": False,
+        "needs_package": False,
     }
     assert f"whole; {file.stat().st_size} bytes" in run_well("verify", file, cwd=tmp_path).text
     assert run_well("verify", file, "--quiet", cwd=tmp_path).out == b""
@@ -138,3 +141,24 @@ def test_verify_as_json_lists_all_damage_and_still_fails(tmp_path: Path) -> None
     assert result.code == 1 and result.json["whole"] is False
     assert [(d["chunk"], d["offset"]) for d in result.json["damage"]] == [(1, place)]
     assert len(result.err.splitlines()) == 1
+
+
+HASHED = FULL.with_name("hashed-1.0.mgv")
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_verify_deep_decodes_the_planes_and_says_that_the_whole_is_right(piped: bool, tmp_path: Path) -> None:
+    source, data = ("-" if piped else HASHED), HASHED.read_bytes()
+    text = run_well("verify", "--deep", source, cwd=tmp_path, stdin=data).text
+    assert "the planes are those that were encoded; SHA-256 of the whole right" in text
+    report = run_well("verify", "--deep", source, "--json", cwd=tmp_path, stdin=data).json
+    assert report["whole"] and report["losses"] == [] and len(report["sha256"]) == 64
+
+
+def test_verify_deep_names_the_first_damaged_chunk_with_its_times(tmp_path: Path) -> None:
+    data = bytearray(HASHED.read_bytes())
+    place = data.index(b"\xf5MGCG")
+    data[place + 40] ^= 1
+    result = run("verify", "--deep", "-", cwd=tmp_path, stdin=bytes(data))
+    assert result.code == 1 and f"chunk 1 at byte {place}: it is damaged" in result.error
+    assert "lost from 0.000 s to " in result.error

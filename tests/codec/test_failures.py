@@ -29,7 +29,7 @@ def test_an_unknown_model_is_named_with_the_way_to_get_it(carphone: bytes, tmp_p
     header, gops, _ = contents(carphone)
     error = refused(rebuilt(dataclasses.replace(header, model_id=bytes(range(16))), gops), tmp_path)
     assert isinstance(error, ModelMismatch)
-    for text in (bytes(range(16)).hex(), "NVCODEC_WEIGHTS", "tiny", load("tiny").sha256[:12]):
+    for text in (bytes(range(16)).hex(), "nvcodec models add", "tiny", load("tiny").sha256[:12]):
         assert text in str(error)
 
 

@@ -6,10 +6,11 @@ import io
 from pathlib import Path
 
 import pytest
+from nvcodec.bitstream import Limits, cells
 
 from nvcodec.codec import DecodeOptions, decode
 from nvcodec.codec.gop import GopQuality, planned_quality
-from nvcodec.codec.gop_size import MAX_CELLS, cells, gop_frames
+from nvcodec.codec.gop_size import gop_frames
 from nvcodec.errors import NvcodecError
 
 from .support import CARPHONE, coded, contents, decoded, read, rebuilt, same_pictures
@@ -68,8 +69,9 @@ def test_large_pictures_make_short_gops_unless_asked_otherwise(size: tuple[int, 
 
 @pytest.mark.parametrize("size", [(1, 1), (641, 361), (7680, 4320), (16384, 16384)])
 def test_no_gop_is_larger_than_a_reader_believes(size: tuple[int, int]) -> None:
-    assert cells(*size, gop_frames(*size, None)) <= MAX_CELLS
-    longest = next(frames for frames in range(1021, 0, -4) if cells(*size, frames) <= MAX_CELLS)
+    believed = Limits().cells_per_gop
+    assert cells(*size, gop_frames(*size, None)) <= believed
+    longest = next(frames for frames in range(1021, 0, -4) if cells(*size, frames) <= believed)
     assert gop_frames(*size, longest) == longest
     with pytest.raises(NvcodecError, match=f"at most {longest} frames, not {longest + 4}"):
         gop_frames(*size, longest + 4)

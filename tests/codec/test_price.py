@@ -28,10 +28,12 @@ def test_the_payload_is_as_long_as_the_cross_entropy(options: dict[str, int]) ->
     model, gop = load("tiny"), gops[0]
     levels = levels_of(model, header, 0, gop)
     port = PlaneWriter()
-    coder = LatentCoder(model.prior, model.tables, *grid_size(header.width, header.height), gop.plane_counts)
+    quality = GopQuality.of(gop)
+    grid = quality.grid(grid_size(header.width, header.height))
+    coder = LatentCoder(model.prior, model.tables, *grid, gop.plane_counts)
     with torch.inference_mode():
         for index, level in enumerate(levels):
-            coder.code(port, GopQuality(gop.first_quality, gop.quality).at(index), level.int())
+            coder.code(port, quality.at(index), level.int())
     asked = cross_entropy_bits(port.groups)
     assert asked > 1000
     assert abs(8 * len(gop.payload) - asked) <= asked / 1000 + 64

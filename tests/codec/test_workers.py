@@ -111,13 +111,17 @@ def children(pid: int) -> set[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_workers_do_not_outlive_a_parent_that_is_killed() -> None:
+@pytest.mark.parametrize("begun", [True, False], ids=["at work", "starting"])
+def test_workers_do_not_outlive_a_parent_that_is_killed(begun: bool) -> None:
     with subprocess.Popen([sys.executable, "-c", ENDLESS, str(BUNNY)], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None and parent.stdout.readline() == b"coded\n"
-        workers_of_it = children(parent.pid)
-        assert len(workers_of_it) >= 2
+        if begun:
+            assert parent.stdout is not None and parent.stdout.readline() == b"coded\n"
+        while len(workers_of_it := children(parent.pid)) < 3:  # two, and who cleans up after them
+            assert parent.poll() is None
+            time.sleep(0.001)
+        time.sleep(0 if begun else 0.2)  # for the parent to have told them what they are for
         parent.kill()
-    until, left = time.monotonic() + 60, workers_of_it
+    until, left = time.monotonic() + 300, workers_of_it
     while left and time.monotonic() < until:
         time.sleep(0.2)
         left = {pid for pid in left if Path(f"/proc/{pid}").exists()}

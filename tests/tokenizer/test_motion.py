@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +73,25 @@ def test_the_search_finds_a_pan(speed_x: int, speed_y: int) -> None:
     )
 
 
-def test_where_nothing_moves_nothing_is_sent() -> None:
+@pytest.mark.parametrize("speed", [(2, 0), (2, 4)])
+def test_a_search_at_full_resolution_predicts_better(speed: tuple[int, int]) -> None:
+    # every second line of noise: half resolution cannot see where it goes
+    shown = picture()
+    grain = np.random.default_rng(2).normal(0, 12, shown.y.shape)
+    shown = Picture(shown.pts, np.clip(shown.y + grain, 0, 255).astype(np.uint8), shown.u, shown.v)
+    seen = [window(shown, 40 + speed[0] * t // 2 * 2, 40 + speed[1] * t // 2 * 2) for t in range(5)]
+    last, frames = seen[0][None], torch.stack(seen[1:], dim=1)[None]
+    match, fine = MotionMatch.of(frames, last), MotionMatch.fine(frames, last)
+    coarse, refined = (search_motion(match, None, 0.01, extra) for extra in (None, fine))
+    assert inner_error(predict(last, refined), frames) <= inner_error(predict(last, coarse), frames)
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_where_nothing_moves_nothing_is_sent(fine: bool) -> None:
     last, frames = panned(0, 0)
-    noise = torch.randn(frames.shape, generator=torch.Generator().manual_seed(3)) * 0.01
-    assert not search_motion(MotionMatch.of(frames + noise, last), None, 0.1).any()
+    noisy = frames + torch.randn(frames.shape, generator=torch.Generator().manual_seed(3)) * 0.01
+    refined = MotionMatch.fine(noisy, last) if fine else None
+    assert not search_motion(MotionMatch.of(noisy, last), None, 0.1, refined).any()
 
 
 def test_motion_that_costs_more_than_it_saves_is_not_sent() -> None:
@@ -108,9 +124,12 @@ def test_features_move_with_the_picture_in_any_precision() -> None:
     assert torch.allclose(half, moved, atol=0.05)
 
 
-def test_the_error_of_a_few_positions_is_that_of_the_whole_field_there() -> None:
+@pytest.mark.parametrize("resolution", [MotionMatch.of, MotionMatch.fine])
+def test_the_error_of_a_few_positions_is_that_of_the_whole_field_there(
+    resolution: Callable[[Tensor, Tensor], MotionMatch],
+) -> None:
     last, frames = panned(2, 4)
-    match = MotionMatch.of(frames, last)
+    match = resolution(frames, last)
     field = torch.randint(-6, 7, (1, 96, 4), generator=torch.Generator().manual_seed(0))
     positions = torch.arange(0, 96, 5)  # corners and edges are among them
     end, bend = field.reshape(1, 1, 8, 12, 4).permute(0, 1, 4, 2, 3).float().split(2, dim=2)

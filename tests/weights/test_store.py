@@ -140,7 +140,7 @@ def test_a_model_is_found_by_the_hash_in_a_file(folder: Path) -> None:
 
 
 def test_an_unknown_hash_is_named_with_the_way_to_get_it(folder: Path) -> None:
-    with pytest.raises(ModelMismatch, match=r"hash 00{31}.*small.*NVCODEC_WEIGHTS"):
+    with pytest.raises(ModelMismatch, match=r"SHA-256 begins with 00{31}.*small.*nvcodec models add FILE"):
         weights.load_by_id(bytes(16))
 
 

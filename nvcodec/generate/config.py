@@ -1,0 +1,45 @@
+"""Sizes of a language model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nvcodec.errors import NvcodecError
+
+
+@dataclass(frozen=True)
+class LmConfig:
+    """Sizes of the transformer. The defaults are `lm-tiny`.
+
+    `grid` is the largest (T', h, w) that it has positions for. A token of `token_bits` bits is read and written as
+    `factors` parts of equally many bits: 2 are the paper's two tables of 2^9, 18 are bits. `classes` 0: no classes.
+    NvcodecError for sizes that do not go together.
+    """
+
+    grid: tuple[int, ...] = (5, 16, 16)
+    classes: int = 10
+    width: int = 256
+    layers: int = 6
+    heads: int = 4
+    expansion: int = 4
+    token_bits: int = 18
+    factors: int = 2
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        sizes = (*self.grid, self.width, self.layers, self.heads, self.expansion, self.token_bits, self.factors)
+        if len(self.grid) != 3 or min(sizes) < 1 or self.classes < 0 or not 0 <= self.dropout < 1:
+            raise NvcodecError("sizes of a language model are 1 at least, those of its grid three, dropout below 1")
+        if self.width % self.heads or self.token_bits % self.factors:
+            raise NvcodecError("the heads divide the width, and the factors the bits of a token")
+
+    @property
+    def factor_bits(self) -> int:
+        """Bits of one part of a token."""
+        return self.token_bits // self.factors
+
+
+LM_TINY = LmConfig()
+# As large as the masked transformer of MAGVIT-v2 (Yu et al. 2023, table 1: 307 million parameters).
+LM_307M = LmConfig(classes=600, width=1024, layers=24, heads=16)
+CONFIGS = {"lm-tiny": LM_TINY, "lm-307m": LM_307M}

@@ -1,0 +1,60 @@
+"""The entropy decoder, fuzzed: the shipped tables of the prior, and parameters and payload that nobody chose."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from nvcodec.bitstream import BitstreamError
+from torch import Tensor
+
+from nvcodec.codec.gop import PlaneReader
+from nvcodec.prior.cumulative import CoderTables, Cumulative
+from nvcodec.prior.distribution import LOCATION_MAX, SCALES, TAIL_WEIGHTS
+from nvcodec.prior.planes import code_levels, code_signs
+from nvcodec.tokenizer.quantize import LEVEL_PLANES
+from nvcodec.weights import installed, load
+
+COEFFICIENTS = 24  # at most
+BYTES_EACH = 4  # location (2), scale, weight of the tail
+
+
+@cache
+def tables() -> CoderTables:
+    """Those that came with the model."""
+    return CoderTables.of(load(installed()[0].name, "cpu").tables)
+
+
+@torch.inference_mode()
+def entropy(data: bytes) -> None:
+    """Decode: a byte of planes (0: signs alone), a byte of how many levels, their parameters, the payload.
+
+    BitstreamError is the one way out; levels are as large as their planes allow, and the same a second time.
+    """
+    if len(data) < 2:
+        return
+    planes, count = data[0] % (LEVEL_PLANES + 1), 1 + data[1] % COEFFICIENTS
+    told = data[2 : 2 + BYTES_EACH * count].ljust(BYTES_EACH * count, b"\0")
+    payload = data[2 + BYTES_EACH * count :]
+    cumulative = Cumulative.of(_parameters(told), tables())
+    try:
+        levels = _decode(cumulative, planes, payload)
+    except BitstreamError:
+        return
+    assert levels.shape == (count,), "levels are missing"
+    assert int(levels.abs().max()) < (1 << planes if planes else 2), "a level larger than its planes"
+    assert torch.equal(levels, _decode(cumulative, planes, payload)), "not the same twice"
+
+
+def _decode(cumulative: Cumulative, planes: int, payload: bytes) -> Tensor:
+    port = PlaneReader(payload)
+    return code_levels(cumulative, planes, port, None) if planes else code_signs(cumulative, port, None)
+
+
+def _parameters(told: bytes) -> tuple[Tensor, Tensor, Tensor]:
+    """Any that a prior can give."""
+    rows = np.frombuffer(told, np.dtype([("location", "<i2"), ("scale", "u1"), ("tail", "u1")]))
+    location = np.clip(rows["location"].astype(np.int32), -LOCATION_MAX, LOCATION_MAX)
+    scale, tail = rows["scale"].astype(np.int32) % SCALES, rows["tail"].astype(np.int32) % (TAIL_WEIGHTS + 1)
+    return torch.from_numpy(location), torch.from_numpy(scale), torch.from_numpy(tail)
