@@ -27,6 +27,7 @@ from .options import (
     Duration,
     Force,
     Json,
+    Lossless,
     NoAudio,
     Quiet,
     Start,
@@ -55,10 +56,6 @@ Target = Annotated[
         "Left out: FILE with the suffix .decoded.mp4.",
         show_default=False,
     ),
-]
-Lossless = Annotated[
-    bool,
-    typer.Option("--lossless", help="Keep every decoded bit: FFV1 in .mkv. Else H.264 that looks the same."),
 ]
 Container = Annotated[
     str | None,

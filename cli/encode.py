@@ -18,10 +18,12 @@ from .options import (
     DeviceName,
     Duration,
     Force,
+    Gop,
     Json,
     ModelName,
     NoAudio,
     Quiet,
+    Scale,
     Start,
     Threads,
     parse_part,
@@ -66,24 +68,9 @@ Effort = Annotated[
         "--effort", metavar="0..9", min=0, max=9, help="Time spent on saving bits: 0 is fastest, 9 slowest."
     ),
 ]
-Gop = Annotated[
-    int | None,
-    typer.Option(
-        "--gop",
-        metavar="N",
-        min=1,
-        max=1021,
-        help="Frames a group, which decodes by itself: 1 + 4k. Left out: 97, fewer for very large pictures.",
-        show_default=False,
-    ),
-]
 Tokens = Annotated[
     bool,
     typer.Option("--tokens", help="Code the 18 sign planes alone, the tokens, instead of the best picture."),
-]
-Scale = Annotated[
-    str | None,
-    typer.Option("--scale", metavar="WxH|FACTOR", help="Size of the pictures, such as 640x360 or 1/2."),
 ]
 Resume = Annotated[
     bool,

@@ -14,8 +14,6 @@ from nvcodec.files import check_output
 from .messages import print_json, print_summary, size_text
 from .options import Debug, Force, Json
 
-SUFFIX, CARD_SUFFIX = ".safetensors", ".json"
-
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run.", show_default=False)]
 Target = Annotated[
     Path, typer.Argument(metavar="OUT.safetensors", help="The card goes beside it, as OUT.json.", show_default=False)
@@ -36,6 +34,8 @@ def export(
     debug: Debug = False,
 ) -> None:
     """Write a run's averaged weights, its prior as integers, and the card that says what made them."""
+    from nvcodec.weights.catalogue import CARD_SUFFIX, SUFFIX
+
     if target.suffix != SUFFIX:
         raise typer.BadParameter(f"{target} does not end in {SUFFIX}")
     for output in (target, target.with_suffix(CARD_SUFFIX)):

@@ -63,6 +63,26 @@ Duration = Annotated[
     str | None, typer.Option("--duration", metavar="T", help="Take as much.", show_default=False)
 ]
 
+Scale = Annotated[
+    str | None,
+    typer.Option("--scale", metavar="WxH|FACTOR", help="Size of the pictures, such as 640x360 or 1/2."),
+]
+Gop = Annotated[
+    int | None,
+    typer.Option(
+        "--gop",
+        metavar="N",
+        min=1,
+        max=1021,
+        help="Frames a group, which decodes by itself: 1 + 4k. Left out: 97, fewer for very large pictures.",
+        show_default=False,
+    ),
+]
+
+Lossless = Annotated[
+    bool,
+    typer.Option("--lossless", help="Keep every decoded bit: FFV1 in .mkv. Else H.264 that looks the same."),
+]
 DeviceName = Annotated[Device, typer.Option("--device", help="Where the networks run.")]
 Threads = Annotated[int, typer.Option("--threads", metavar="N", min=0, help="CPU threads; 0: all.")]
 

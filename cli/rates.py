@@ -52,20 +52,20 @@ Region = Annotated[
 ]
 
 
-def parse_amount(text: str | None, option: str) -> int | None:
+def parse_amount(text: str | None, option: str, wrong: str = "no amount") -> int | None:
     """A whole number from "200000", "200k", "1.5M" or, of bytes, "3MB"; thousands are decimal.
 
     >>> parse_amount("1.5M", "--bitrate")
     1500000
 
-    Raises typer.BadParameter, which names `option`, for anything else.
+    Raises typer.BadParameter, which names `option`, for anything else: it is `wrong`.
     """
     if text is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]?)b?", text.strip().lower(), re.ASCII)
     amount = round(float(found[1]) * FACTORS[found[2]]) if found else 0
     if not 1 <= amount < 1 << 62:
-        raise typer.BadParameter(f"{text!r} is no amount; 200000, 200k and 1.5M are", param_hint=option)
+        raise typer.BadParameter(f"{text!r} is {wrong}; 200000, 200k and 1.5M are", param_hint=option)
     return amount
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from .messages import count_text, print_json, print_summary, size_text
 from .options import Coded, CodedTarget, Debug, Force, Json, Quiet
 from .progress import progress_line
+from .rates import parse_amount
 from .streams import is_pipe, open_coded, open_output, refuse_same_file, refuse_two_outputs
 
 Planes = Annotated[
@@ -26,7 +26,6 @@ Bitrate = Annotated[
         show_default=False,
     ),
 ]
-UNITS = {"": 1, "k": 1000, "m": 1_000_000}
 
 
 def thin(
@@ -47,7 +46,7 @@ def thin(
     refuse_two_outputs(target, as_json)
     if (planes is None) == (bitrate is None):
         raise typer.BadParameter("say how much to drop: --planes or --bitrate")
-    rate = None if bitrate is None else parse_bitrate(bitrate)
+    rate = parse_amount(bitrate, "--bitrate", "not a bit rate")
     refuse_same_file(source, target)
     with open_coded(source) as file, open_output(target, force) as output:
         from nvcodec.codec.thin import thin as thin_file
@@ -62,18 +61,3 @@ def thin(
             f"{size_text(report.bytes_before)} → {size_text(report.bytes)}",
             to_stderr=is_pipe(target),
         )
-
-
-def parse_bitrate(text: str) -> float:
-    """Bits a second, from "200000", "200k" or "1.5M".
-
-    >>> parse_bitrate("1.5M")
-    1500000.0
-
-    Raises typer.BadParameter for anything else.
-    """
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([kKmM]?)", text)
-    rate = float(found[1]) * UNITS[found[2].lower()] if found else 0.0
-    if not rate:
-        raise typer.BadParameter(f"{text!r} is not a bit rate; 200k and 1M are", param_hint="--bitrate")
-    return rate

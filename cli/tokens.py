@@ -19,9 +19,12 @@ from .options import (
     DeviceName,
     Duration,
     Force,
+    Gop,
     Json,
+    Lossless,
     ModelName,
     Quiet,
+    Scale,
     Start,
     Threads,
     parse_part,
@@ -49,16 +52,8 @@ Target = Annotated[
         show_default=False,
     ),
 ]
-Gop = Annotated[
-    int | None,
-    typer.Option("--gop", metavar="N", min=1, max=1021, help="Frames a group: 1 + 4k.", show_default=False),
-]
-Scale = Annotated[
-    str | None,
-    typer.Option("--scale", metavar="WxH|FACTOR", help="Size of the pictures, such as 640x360 or 1/2."),
-]
-Lossless = Annotated[bool, typer.Option("--lossless", help="Keep every decoded bit: FFV1 in .mkv.")]
-ARCHIVE, CODED = b"PK", b"\x8aMGV"
+ARCHIVE = b"PK"  # as every zip file, such as an .npz, begins
+HEAD_BYTES = 4  # enough to tell it, and a .mgv file, from a video
 
 
 def tokens(
@@ -86,6 +81,8 @@ def tokens(
     refuse_same_file(source, target)
     if not is_pipe(target):
         check_output(target, force)
+    from nvcodec.bitstream.container import SIGNATURE
+
     head = _head(source)
     back = head.startswith(ARCHIVE)
     if not back and not is_pipe(target) and target.suffix.lower() != ".npz":
@@ -97,7 +94,7 @@ def tokens(
             with open_output(target, force) as file:
                 from nvcodec.generate import clip_of_coded, clip_of_video, write_archive
 
-                if head.startswith(CODED):
+                if head == SIGNATURE[:HEAD_BYTES]:
                     with open_coded(source) as coded:
                         clip = clip_of_coded(coded, progress)
                 else:
@@ -139,11 +136,11 @@ def _shown(
 def _head(source: str) -> bytes:
     """The first bytes of a file or pipe, which stay to be read; none of what is no plain file, for FFmpeg to open."""
     if is_pipe(source):
-        return sys.stdin.buffer.peek(4)[:4]  # type: ignore[attr-defined]
+        return sys.stdin.buffer.peek(HEAD_BYTES)[:HEAD_BYTES]  # type: ignore[attr-defined]
     if not os.path.isfile(source):
         return b""
     with open(source, "rb") as file:
-        return file.read(4)
+        return file.read(HEAD_BYTES)
 
 
 def _tell(source: str, target: Path, clip: TokenClip, warnings: tuple[str, ...], as_json: bool, quiet: bool) -> None:

@@ -18,7 +18,6 @@ from .intake import Steps, parts_of
 from .parts import in_chunks
 from .rate_control import Extent
 
-PLANE_COUNTS_MAX = 255  # more than any model has: a byte each at most
 SPARE_BYTES = 64
 NO_FILLER = 1 << 62  # pictures take the bytes that a GOP must have at least
 SPARE_BYTES_PER_GOP = 16  # the chunk's length and its place in the index, as varints, grow with the payload

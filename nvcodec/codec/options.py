@@ -21,7 +21,7 @@ class EncodeOptions:
     takes 97, or fewer where pictures are so large that their levels would not fit the memory (`gop_size.py`).
     `tokens` codes the token's sign planes alone. `threads` 0: as PyTorch and FFmpeg choose. `start_s`,
     `duration_s` in seconds, `scale` and `audio` as in `MediaReader`. `parity`: as in `ContainerWriter`.
-    `effort` 0…9: the more, the fewer bits and the slower; a decoder sees no difference.
+    `effort` 0…9: time spent on saving bits (`effort.py`); a decoder sees no difference.
     """
 
     quality: int = 50

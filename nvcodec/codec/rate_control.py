@@ -59,10 +59,7 @@ class RateControl(ABC):
 
     def report(self, asked: int, reached: int) -> RateReport:
         """What came of it; `asked` and `reached` in bits a second or bytes."""
-        frames = sum(count for count, _ in self._coded)
-        qualities = [quality for _, quality in self._coded]
-        mean = sum(count * quality for count, quality in self._coded) / frames
-        return RateReport(asked, reached, min(qualities), max(qualities), mean)
+        return RateReport.over(asked, reached, self._coded)
 
     @abstractmethod
     def _share(self, pictures: Sequence[Picture]) -> float:

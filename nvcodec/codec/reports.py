@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -39,6 +40,17 @@ class RateReport:
     quality_min: int
     quality_max: int
     quality_mean: float
+
+    @classmethod
+    def over(cls, asked: float, reached: float, gops: Sequence[tuple[int, int]]) -> Self:
+        """Of GOPs, each with its frames and quality."""
+        qualities = [quality for _, quality in gops]
+        return cls(asked, reached, min(qualities), max(qualities), mean_over_frames(gops))
+
+
+def mean_over_frames(gops: Sequence[tuple[int, float]]) -> float:
+    """Of a value that GOPs of so many frames have."""
+    return sum(frames * value for frames, value in gops) / sum(frames for frames, _ in gops)
 
 
 @dataclass(frozen=True)

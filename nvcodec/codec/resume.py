@@ -58,7 +58,7 @@ def encode_resumably(
     from .encode import encode
 
     check_resumable(source, target)
-    if any(target is not None for target in (options.bitrate, options.target_size, options.target_vmaf)):
+    if any(asked is not None for asked in (options.bitrate, options.target_size, options.target_vmaf)):
         raise NvcodecError("an encode to a bit rate, target size or VMAF cannot be resumed, one to a quality can")
     record, chosen = record_of(Path(source), options), {"reader_threads": reader_threads(options.threads)}
     with partial_output(target, record, chosen, force, whole_bytes) as growing, ExitStack() as stack:

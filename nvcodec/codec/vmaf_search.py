@@ -18,7 +18,7 @@ from .coded_size import nominal
 from .gop import GopQuality, planned_quality
 from .gop_coding import Analysed, AnalysedGop, analysed_gop, chunk_of
 from .raw_gop import RawGop
-from .reports import RateReport
+from .reports import RateReport, mean_over_frames
 from .shown import shown_planes
 
 VMAF_MAX = 100
@@ -110,11 +110,8 @@ class VmafTally:
 
     def report(self) -> RateReport:
         """The means are over frames."""
-        frames = sum(count for count, _, _ in self._gops)
-        qualities = [quality for _, quality, _ in self._gops]
-        quality = sum(count * each for count, each, _ in self._gops) / frames
-        vmaf = sum(count * each for count, _, each in self._gops) / frames
-        return RateReport(self.target, round(vmaf, 4), min(qualities), max(qualities), quality)
+        vmaf = mean_over_frames([(frames, vmaf) for frames, _, vmaf in self._gops])
+        return RateReport.over(self.target, round(vmaf, 4), [(frames, quality) for frames, quality, _ in self._gops])
 
     def warnings(self) -> tuple[str, ...]:
         """One where quality 100 is not enough."""

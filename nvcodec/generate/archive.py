@@ -43,7 +43,6 @@ class _Claim:
 
     dims: int
     items: int
-    kinds: str = "iu"
 
 
 _CLAIMS = {
@@ -119,7 +118,7 @@ def _array(archive: zipfile.ZipFile, name: str, claim: _Claim) -> np.ndarray:
         items = 1
         for side in shape:
             items *= side
-        if len(shape) != claim.dims or dtype.kind not in claim.kinds or not 0 < items <= claim.items:
+        if len(shape) != claim.dims or dtype.kind not in "iu" or not 0 < items <= claim.items:
             raise ValueError(f"{name} is {shape} {dtype}")
     with archive.open(f"{name}.npy") as file:
         array = np.lib.format.read_array(file, allow_pickle=False)

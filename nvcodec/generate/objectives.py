@@ -15,8 +15,6 @@ from torch import Tensor
 
 from .transformer import Grid, TokenTransformer
 
-OBJECTIVES = ("masked", "next")
-
 
 @dataclass(frozen=True)
 class LmLoss:

@@ -110,19 +110,14 @@ def sample_next(
     unknown = masked[0].tolist()
     count = len(unknown)
     given = unknown.index(True)
-    # Both passes of guidance in one batch, whose second half has no class.
     guided = config.guidance > 0
     twice = 2 if guided else 1
-    labels = torch.cat([classes, torch.full_like(classes, model.no_class)]) if guided else classes
+    labels = _with_none(model, classes) if guided else classes
     cache = KvCache(model.config, twice * len(classes), count, model.mask)
     logits = model.next_ones(drawn[:, :given].repeat(twice, 1), labels, grid, cache)[:, -1:]
     for place in range(given, count):
         if unknown[place]:
-            own = logits
-            if guided:
-                w = config.guidance_at(place / count)
-                with_class, without = logits.chunk(2)
-                own = (1 + w) * with_class - w * without
+            own = _steered(logits, config.guidance_at(place / count)) if guided else logits
             own = keep_likely(own, config.top_k, config.top_p, config.temperature)
             drawn[:, place : place + 1] = draw_tokens(model, own, config.temperature, generator)
         if place + 1 < count:
@@ -173,9 +168,18 @@ def _begun(classes: Tensor, grid: Grid, known: Tensor | None, tokens: Tensor | N
 
 
 def _guided(model: TokenTransformer, w: float, drawn: Tensor, masked: Tensor, classes: Tensor, grid: Grid) -> Tensor:
-    """Logits of all that is `masked` with guidance w, both passes in one batch."""
+    """Logits of all that is `masked` with guidance w."""
     if w == 0:
         return model.all_at_once(drawn, masked, classes, grid)
-    labels = torch.cat([classes, torch.full_like(classes, model.no_class)])
-    with_class, without = model.all_at_once(drawn.repeat(2, 1), masked.repeat(2, 1), labels, grid).chunk(2)
+    return _steered(model.all_at_once(drawn.repeat(2, 1), masked.repeat(2, 1), _with_none(model, classes), grid), w)
+
+
+def _with_none(model: TokenTransformer, classes: Tensor) -> Tensor:
+    """Both passes of guidance in one batch: the classes, and as often none."""
+    return torch.cat([classes, torch.full_like(classes, model.no_class)])
+
+
+def _steered(logits: Tensor, w: float) -> Tensor:
+    """With guidance w, from logits of a batch as `_with_none` has it."""
+    with_class, without = logits.chunk(2)
     return (1 + w) * with_class - w * without

@@ -20,13 +20,12 @@ import torch
 from torch import Tensor
 
 from nvcodec.codec.gop import ClosedLoop, GopQuality
+from nvcodec.tokenizer.motion import STEP_FRAMES
 from nvcodec.tokenizer.quantize import QUALITY_MAX
 from nvcodec.tokenizer.resampling import halved
 from nvcodec.train.data import ClipSampler, DataConfig
 from nvcodec.train.prepare import prepare
 from nvcodec.weights import Model, load
-
-STEP = 4  # frames of a latent frame but the first
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Recorder:
         boost = config.usual_boost if u[2] < config.usual_share else int(u[3] * config.usual_boost)
         quality = GopQuality(min(QUALITY_MAX, others + boost), others)
         loop = ClosedLoop(self.model, quality)
-        steps = (clip[:, :1], *clip[:, 1:].split(STEP, dim=1))
+        steps = (clip[:, :1], *clip[:, 1:].split(STEP_FRAMES, dim=1))
         return quality, torch.stack([loop.take(step).level for step in steps])
 
 

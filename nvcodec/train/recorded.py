@@ -30,7 +30,7 @@ from nvcodec.train.log import RunLog
 from nvcodec.train.networks import JointModel
 from nvcodec.train.processes import join_processes, leave_processes, own_device, place, spread
 from nvcodec.train.record import read_gop
-from nvcodec.train.run import learning_rate
+from nvcodec.train.run import learning_rate, step_generator, update_average
 from nvcodec.train.start import take_weights, weights_of_model
 
 LATENTS = 6  # of an optimizer step
@@ -147,7 +147,7 @@ class RecordedRun:
 
     def _batch(self) -> tuple[Tensor, Tensor, Tensor]:
         """Levels `[B, T', h·w, 4 + D]` of drawn GOPs, and the conditions `[B, …]` of their first and other frames."""
-        g = torch.Generator().manual_seed((self.config.seed * 1_000_003 + self.step) * 4096 + 1 + self.rank)
+        g = step_generator(self.config.seed, self.step, 1 + self.rank)
         drawn = torch.randint(len(self.levels), (self.config.batch,), generator=g).tolist()
         qualities, levels = zip(*(read_gop(self.levels[number]) for number in drawn), strict=True)
         first = torch.stack([conditions(quality.first, first=True) for quality in qualities])
@@ -164,11 +164,7 @@ class RecordedRun:
             group["lr"] = learning_rate(self.config, self.step)
         self.optimizer.step()
         self.step += 1
-        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for key, value in self.model.state_dict().items():
-                if value.is_floating_point():
-                    self.average[key].lerp_(value, 1 - decay)
+        update_average(self.average, self.model, self.config.average, self.step)
         return after, each
 
 

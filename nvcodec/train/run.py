@@ -47,6 +47,20 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return config.learning_rate * (config.final_rate + (1 - config.final_rate) * cosine)
 
 
+def step_generator(seed: int, step: int, stream: int) -> torch.Generator:
+    """The random numbers of a step: stream 0 for what all processes share, 1 + its rank for a process's own."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 4096 + stream)
+
+
+@torch.no_grad()
+def update_average(average: dict[str, Tensor], model: nn.Module, most: float, step: int) -> None:
+    """The moving average of a model's weights after `step` steps: of decay `most`, less while there are few."""
+    decay = min(most, (1 + step) / (10 + step))
+    for key, value in model.state_dict().items():
+        if value.is_floating_point():
+            average[key].lerp_(value, 1 - decay)
+
+
 class Run:
     """State of a training run and how it is kept."""
 
@@ -100,9 +114,7 @@ class Run:
         )
 
     def _generator(self, *, own: bool) -> torch.Generator:
-        """The random numbers of this step: each rank's own, or those that all ranks share."""
-        stream = 1 + self.rank if own else 0
-        return torch.Generator().manual_seed((self.config.seed * 1_000_003 + self.step) * 4096 + stream)
+        return step_generator(self.config.seed, self.step, 1 + self.rank if own else 0)
 
     def _begin(self, start: Path | None) -> dict[str, Any]:
         """Give the new model its first weights; what the record says of them."""
@@ -193,15 +205,8 @@ class Run:
         if norm < self.config.norm_limit:
             self.optimizer.step()
         self.step += 1
-        self._update_average()
+        update_average(self.average, self.model, self.config.average, self.step)
         return norm
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = min(self.config.average, (1 + self.step) / (10 + self.step))
-        for key, value in self.model.state_dict().items():
-            if value.is_floating_point():
-                self.average[key].lerp_(value, 1 - decay)
 
     def _validate(self, log: RunLog | None) -> None:
         with averaged(self.model, self.average):

@@ -10,11 +10,12 @@ import json
 import math
 import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from platformdirs import user_data_path
 
 from nvcodec.errors import NvcodecError
 
@@ -50,13 +51,7 @@ def own_folder() -> Path:
     own = os.environ.get(FOLDER_VARIABLE)
     if own:
         return Path(own)
-    if sys.platform == "win32":
-        home = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        home = Path.home() / "Library" / "Application Support"
-    else:
-        home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return home / "nvcodec" / "weights"
+    return user_data_path("nvcodec", appauthor=False) / "weights"
 
 
 def folders() -> list[Path]:

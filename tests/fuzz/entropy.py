@@ -6,13 +6,13 @@ from functools import cache
 
 import numpy as np
 import torch
-from nvcodec.bitstream import BitstreamError
+from nvcodec.bitstream import BitstreamError, encode_groups
 from torch import Tensor
 
-from nvcodec.codec.gop import PlaneReader
+from nvcodec.codec.gop import PlaneReader, PlaneWriter
 from nvcodec.prior.cumulative import CoderTables, Cumulative
 from nvcodec.prior.distribution import LOCATION_MAX, SCALES, TAIL_WEIGHTS
-from nvcodec.prior.planes import code_levels, code_signs
+from nvcodec.prior.planes import Port, code_levels, code_signs
 from nvcodec.tokenizer.quantize import LEVEL_PLANES
 from nvcodec.weights import installed, load
 
@@ -30,7 +30,8 @@ def tables() -> CoderTables:
 def entropy(data: bytes) -> None:
     """Decode: a byte of planes (0: signs alone), a byte of how many levels, their parameters, the payload.
 
-    BitstreamError is the one way out; levels are as large as their planes allow, and the same a second time.
+    BitstreamError is the one way out; levels are as large as their planes allow, and the same a second time. What an
+    encoder makes of them asks for the same probabilities, and decodes to them to its last bit.
     """
     if len(data) < 2:
         return
@@ -39,17 +40,43 @@ def entropy(data: bytes) -> None:
     payload = data[2 + BYTES_EACH * count :]
     cumulative = Cumulative.of(_parameters(told), tables())
     try:
-        levels = _decode(cumulative, planes, payload)
+        port = NotingReader(payload)
+        levels = _pass(cumulative, planes, port, None)
     except BitstreamError:
         return
     assert levels.shape == (count,), "levels are missing"
     assert int(levels.abs().max()) < (1 << planes if planes else 2), "a level larger than its planes"
-    assert torch.equal(levels, _decode(cumulative, planes, payload)), "not the same twice"
+    assert torch.equal(levels, _pass(cumulative, planes, PlaneReader(payload), None)), "not the same twice"
+    writer = PlaneWriter()
+    _pass(cumulative, planes, writer, levels)
+    assert _same(writer.groups, port.groups), "the encoder asks for other probabilities, or in another order"
+    again = PlaneReader(encode_groups(writer.groups))
+    assert torch.equal(levels, _pass(cumulative, planes, again, None)), "coded again they are others"
+    assert again.decoder.at_end(), "the encoder's payload is longer than what it codes"
 
 
-def _decode(cumulative: Cumulative, planes: int, payload: bytes) -> Tensor:
-    port = PlaneReader(payload)
-    return code_levels(cumulative, planes, port, None) if planes else code_signs(cumulative, port, None)
+class NotingReader(PlaneReader):
+    """The decoder's port; notes what passes as the encoder's does."""
+
+    def __init__(self, payload: bytes) -> None:
+        super().__init__(payload)
+        self.groups: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def __call__(self, p: Tensor, bits: Tensor | None, plane: str, where: Tensor) -> Tensor:
+        """The next bits, noted with their probabilities."""
+        taken = super().__call__(p, bits, plane, where)
+        self.groups.append((taken.numpy().astype(np.uint8), p.numpy().astype(np.uint16)))
+        return taken
+
+
+def _pass(cumulative: Cumulative, planes: int, port: Port, levels: Tensor | None) -> Tensor:
+    return code_levels(cumulative, planes, port, levels) if planes else code_signs(cumulative, port, levels)
+
+
+def _same(one: list[tuple[np.ndarray, np.ndarray]], two: list[tuple[np.ndarray, np.ndarray]]) -> bool:
+    return len(one) == len(two) and all(
+        np.array_equal(a, b) for pair, other in zip(one, two, strict=True) for a, b in zip(pair, other, strict=True)
+    )
 
 
 def _parameters(told: bytes) -> tuple[Tensor, Tensor, Tensor]:

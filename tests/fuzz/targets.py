@@ -5,81 +5,121 @@ from __future__ import annotations
 import io
 from fractions import Fraction
 
-from nvcodec.bitstream import BitstreamError, ContainerReader, Damage, Excerpt, GopChunk, cut, recovered, repair, verify
+from nvcodec.bitstream import (
+    BitstreamError,
+    ContainerReader,
+    Damage,
+    Excerpt,
+    GopChunk,
+    PacketChunk,
+    PacketRecord,
+    cut,
+    recovered,
+    repair,
+    verify,
+)
 from nvcodec.bitstream.chunk import CRC_BYTES, LENGTH_BYTES, SYNC
 from nvcodec.bitstream.crc import crc32c
 
 PART_S = Fraction(1, 5)
 
+Contents = list[GopChunk | PacketChunk]
+
 
 def container(data: bytes) -> None:
     """Read, verify, recover, repair, cut and look up in `data`.
 
-    BitstreamError is the one way out that a wrong file has; and what was repaired is whole.
+    BitstreamError is the one way out that a wrong file has. What can be read up to there is recovered, and what was
+    repaired is whole; of a whole file all of them give what reading gives, and nothing is amiss.
     """
-    strict = damage_of_reading(data)
+    contents, error = read_until_damage(data)
+    whole = error is None
     try:
         report = verify(io.BytesIO(data))
-        assert report.whole == (strict is None), "verify and reading do not agree"
+        assert report.whole == whole, "verify and reading do not agree"
+        assert not whole or report.gops == len(gops_of(contents)), "verify counts other groups than reading gives"
     except BitstreamError:
-        assert strict is not None, "verify refuses what can be read"
-    _look_up(data)
-    _recover(data)
-    _repair(data)
-    _cut(data)
+        assert not whole, "verify refuses what can be read"
+    _look_up(data, contents, whole)
+    _recover(data, contents, whole)
+    _repair(data, contents, whole)
+    _cut(data, contents, whole)
 
 
-def damage_of_reading(data: bytes) -> BitstreamError | None:
-    """The first error of a reader that stops there."""
+def read_until_damage(data: bytes) -> tuple[Contents, BitstreamError | None]:
+    """What a reader gives that stops at the first error, and that error."""
+    contents: Contents = []
     try:
-        for _ in ContainerReader(io.BytesIO(data)).chunks():
-            pass
+        for content in ContainerReader(io.BytesIO(data)).chunks():
+            contents.append(content)
     except BitstreamError as error:
-        return error
-    return None
+        return contents, error
+    return contents, None
 
 
-def _look_up(data: bytes) -> None:
+def gops_of(contents: Contents) -> list[GopChunk]:
+    """The groups of pictures among contents."""
+    return [content for content in contents if isinstance(content, GopChunk)]
+
+
+def _packets_of(contents: Contents) -> list[PacketRecord]:
+    return [packet for content in contents if isinstance(content, PacketChunk) for packet in content.packets]
+
+
+def _look_up(data: bytes, contents: Contents, whole: bool) -> None:
     try:
         reader = ContainerReader(io.BytesIO(data))
-        for entry in reader.index().entries[:4]:
-            reader.read_gop(entry)
+        found = [reader.read_gop(entry) for entry in reader.index().entries[:4]]
     except BitstreamError:
-        pass
+        assert not whole, "the index of a whole file is refused"
+        return
+    assert not whole or found == gops_of(contents)[:4], "the index leads to other groups than reading gives"
 
 
-def _recover(data: bytes) -> None:
+def _recover(data: bytes, contents: Contents, whole: bool) -> None:
     damage = Damage()
     try:
         reader = ContainerReader(io.BytesIO(data), damage=damage.errors)
-        for _ in recovered(reader, damage, torn=True):
-            pass
-        part = Excerpt(ContainerReader(io.BytesIO(data), damage=damage.errors), PART_S, PART_S, damage)
-        for _ in part:
+        found = list(recovered(reader, damage, torn=True))
+        sound = [content for content in found if isinstance(content, (GopChunk, PacketChunk))]
+        assert sound[: len(contents)] == contents, "what can be read is not recovered"
+        assert not whole or (found == contents and not damage.errors), "a whole file is said to be damaged"
+    except BitstreamError:
+        assert not contents, "what can be read is refused by recovery"
+        return
+    try:
+        for _ in Excerpt(ContainerReader(io.BytesIO(data), damage=damage.errors), PART_S, PART_S, damage):
             pass
     except BitstreamError:
         pass
 
 
-def _repair(data: bytes) -> None:
+def _repair(data: bytes, contents: Contents, whole: bool) -> None:
     target = io.BytesIO()
     try:
         repair(io.BytesIO(data), target)
     except BitstreamError:
+        assert not whole, "a whole file is not repaired"
         return
-    assert damage_of_reading(target.getvalue()) is None, "what was repaired is not whole"
+    repaired, error = read_until_damage(target.getvalue())
+    assert error is None, "what was repaired is not whole"
+    assert not whole or (gops_of(repaired), _packets_of(repaired)) == (gops_of(contents), _packets_of(contents)), (
+        "a whole file is repaired to another"
+    )
 
 
-def _cut(data: bytes) -> None:
+def _cut(data: bytes, contents: Contents, whole: bool) -> None:
     target = io.BytesIO()
     try:
         cut(io.BytesIO(data), target, PART_S, PART_S)
     except BitstreamError:
         return
-    gops = [
-        content for content in ContainerReader(io.BytesIO(target.getvalue())).chunks() if isinstance(content, GopChunk)
-    ]
-    assert gops, "a cut without a picture"
+    made, error = read_until_damage(target.getvalue())
+    payloads = [gop.payload for gop in gops_of(made)]
+    assert error is None and payloads, "a cut without a picture, or damaged"
+    before = [gop.payload for gop in gops_of(contents)]
+    runs = [before[begin : begin + len(payloads)] for begin in range(len(before))]
+    assert not whole or payloads in runs, "a cut of other groups than the file has, or in another order"
 
 
 def with_right_checksums(data: bytes) -> bytes:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from . import entropy as entropy_target
+from . import targets
 from .entropy import entropy
-from .targets import container, with_right_checksums
+from .targets import container, read_until_damage, with_right_checksums
 
 SEEDS = Path(__file__).parent / "corpus"
 GOLDEN = Path(__file__).parents[1] / "bitstream" / "golden"
@@ -36,10 +40,27 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
 @pytest.mark.parametrize("seed", CONTAINERS, ids=lambda path: path.name)
 def test_a_container_of_any_bytes_is_read_or_refused(seed: Path) -> None:
     data, rng = seed.read_bytes(), random.Random(seed.name)
+    _, error = read_until_damage(data)
+    assert (error is None) == (seed.parent == GOLDEN or seed.name == "film.mgv"), error
     container(data)
     for number in range(250):
         changed = mutated(data, rng)
         container(changed if number % 4 == 0 else with_right_checksums(changed))
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [
+        ("verify", lambda source: pytest.fail("never"), "never"),
+        ("recovered", lambda *_, **__: iter(()), "what can be read is not recovered"),
+        ("repair", lambda source, target: target.write(source.read()[:-1]), "what was repaired is not whole"),
+        ("cut", lambda source, target, *_: target.write(FILM), "a cut of other groups"),
+    ],
+)
+def test_a_container_that_is_read_wrongly_is_noticed(
+    name: str, wrong: Callable[..., Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets, name, wrong)
 
 
 @pytest.mark.parametrize("seed", PAYLOADS, ids=lambda path: path.name)
