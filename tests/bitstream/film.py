@@ -100,11 +100,11 @@ def edits(draw: st.DrawFn, size: int, begin: int = 0) -> Edit:
     return Edit(kind, first, min(size, first + length), draw(st.integers(0, 7)))
 
 
-def recover(data: bytes) -> tuple[list[Content], Damage]:
-    """All that is whole of a file, and the damage."""
+def recover(data: bytes, *, torn: bool = False) -> tuple[list[Content], Damage]:
+    """All that is whole of a file, with `torn` also what is left of damaged GOPs, and the damage."""
     damage = Damage()
     reader = ContainerReader(io.BytesIO(data), damage=damage.errors)
-    return list(recovered(reader, damage)), damage
+    return list(recovered(reader, damage, torn=torn)), damage
 
 
 def lost_of(contents: list[Content]) -> list[LostGop]:
@@ -112,6 +112,6 @@ def lost_of(contents: list[Content]) -> list[LostGop]:
     return [content for content in contents if isinstance(content, LostGop)]
 
 
-def film(seconds: int) -> bytes:
-    """The file of so many seconds."""
-    return write(HEADER, film_of(seconds))
+def film(seconds: int, parity: int | None = None) -> bytes:
+    """The file of so many seconds, with `parity` in hundredths of a per cent."""
+    return write(HEADER, film_of(seconds), parity)

@@ -18,6 +18,8 @@ from nvcodec.bitstream import (
     encode_groups,
 )
 
+from .second_reader import read_file
+
 Contents = list[GopChunk | PacketChunk]
 Groups = list[tuple[np.ndarray, np.ndarray]]
 
@@ -101,9 +103,9 @@ FULL_CONTENTS: Contents = [
 ]
 
 
-def write(header: StreamHeader, contents: Contents) -> bytes:
+def write(header: StreamHeader, contents: Contents, parity: int | None = None) -> bytes:
     file = io.BytesIO()
-    writer = ContainerWriter(file)
+    writer = ContainerWriter(file, parity=parity)
     writer.write_header(header)
     for content in contents:
         if isinstance(content, GopChunk):
@@ -112,6 +114,18 @@ def write(header: StreamHeader, contents: Contents) -> bytes:
             writer.write_packets(content)
     writer.finish()
     return file.getvalue()
+
+
+def without_hash(data: bytes) -> bytes:
+    """A whole file less its hash, which stands between the last content and the index: as the first version wrote."""
+    begin, end = hash_place(data)
+    return data[:begin] + data[end:]
+
+
+def hash_place(data: bytes) -> tuple[int, int]:
+    """Where the hash of a whole file begins, and where the index behind it does."""
+    begin, end = (fields["begin"] for kind, fields in read_file(data) if kind in "SI")
+    return begin, end
 
 
 def read(data: bytes) -> tuple[StreamHeader, Contents]:

@@ -6,6 +6,7 @@ import io
 import random
 from dataclasses import replace
 from fractions import Fraction
+from typing import BinaryIO, cast
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 from nvcodec.bitstream import (
     BitstreamError,
     ContainerReader,
-    ContainerWriter,
     Damage,
     Excerpt,
     GopChunk,
@@ -27,35 +27,26 @@ from nvcodec.bitstream import (
 from nvcodec.bitstream.checks import BLOCKS, checks_chunk, checks_of, decode_checks, encode_checks, rest_of
 from nvcodec.bitstream.chunk import CRC_BYTES
 
-from .film import HEADER, gop_at
+from .film import HEADER, Edit, gop_at, recover
+from .samples import write
 from .second_reader import Fields, crc32c, read_file
+from .test_container import Pipe
 
 SIZE, BLOCK = 20_000, 1024
 GOPS = [gop_at(second, SIZE) for second in range(4)]
 CRC = bytes(CRC_BYTES)  # of the GOP's chunk, which stands between payload and checks
 
 
-def film() -> bytes:
-    file = io.BytesIO()
-    writer = ContainerWriter(file)
-    writer.write_header(replace(HEADER, tracks=()))
-    for gop in GOPS:
-        writer.write_gop(gop)
-    writer.finish()
-    return file.getvalue()
-
-
-FILM = film()
+FILM = write(replace(HEADER, tracks=()), [*GOPS])
 BEGINS = [entry.offset for entry in ContainerReader(io.BytesIO(FILM)).index().entries]
 
 
 def contents(data: bytes) -> list[object]:
-    damage = Damage()
-    return list(recovered(ContainerReader(io.BytesIO(data), damage=damage.errors), damage, torn=True))
+    return [*recover(data, torn=True)[0]]
 
 
 def flipped(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+    return Edit("flip", at, at + 1).of(data)
 
 
 @pytest.mark.parametrize("size", [1, 1024, 1025, 8000, 32 * 1024, 32 * 1024 + 1, 200_000])
@@ -148,12 +139,9 @@ def test_a_part_is_as_torn_as_the_whole() -> None:
 
 
 def test_a_pipe_is_as_torn_as_a_file() -> None:
-    class Pipe(io.BytesIO):
-        def seekable(self) -> bool:
-            return False
-
     data, damage = flipped(FILM, BEGINS[1] + 9000), Damage()
-    found = list(recovered(ContainerReader(Pipe(data), damage=damage.errors), damage, torn=True))
+    pipe = cast(BinaryIO, Pipe(data, step=1000))
+    found = list(recovered(ContainerReader(pipe, damage=damage.errors), damage, torn=True))
     assert found == contents(data)
 
 

@@ -70,6 +70,14 @@ def environment(**extra: str) -> dict[str, str]:
     return inherited | {"PYTHONPATH": copy, "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"} | extra
 
 
+def without(package: str, folder: Path) -> dict[str, str]:
+    """What `run` takes as `env` for a command that cannot import a package; `hidden` in `folder` is what hides it."""
+    hidden = folder / "hidden"
+    hidden.mkdir()
+    (hidden / f"{package}.py").write_text(f"raise ImportError('no {package}')\n")
+    return {"PYTHONPATH": os.pathsep.join([str(hidden), environment()["PYTHONPATH"]])}
+
+
 def run(
     *arguments: str | Path,
     cwd: Path,

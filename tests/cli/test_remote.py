@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from nvcodec.bitstream import concat
 from nvcodec.remote import BLOCK_BYTES
 
 from .serving import Manner, Served, closed_port, serving
-from .support import contents, environment, run, run_well
+from .support import contents, run, run_well, without
 
 PART = ("--start", "20.3", "--duration", "0.5")
 FILMS = 120  # of 0.6 s
@@ -35,7 +34,7 @@ def served(film: Path, coded: Path) -> Iterator[Served]:
         yield served
 
 
-def test_a_part_is_that_of_the_file_and_costs_less_than_a_eighth_of_it(
+def test_a_part_is_that_of_the_file_and_costs_less_than_an_eighth_of_it(
     served: Served, film: Path, tmp_path: Path
 ) -> None:
     report = run_well("decode", f"{served.url}/film.mgv", "far.y4m", *PART, "--json", cwd=tmp_path).json
@@ -45,7 +44,7 @@ def test_a_part_is_that_of_the_file_and_costs_less_than_a_eighth_of_it(
     assert report["bytes_read"] == served.sent < film.stat().st_size / 8
 
 
-def test_a_cut_fetches_less_than_a_eighth_and_is_that_of_the_file(served: Served, film: Path, tmp_path: Path) -> None:
+def test_a_cut_fetches_less_than_an_eighth_and_is_that_of_the_file(served: Served, film: Path, tmp_path: Path) -> None:
     run_well("cut", f"{served.url}/film.mgv", "far.mgv", *PART, cwd=tmp_path)
     run_well("cut", film, "near.mgv", *PART, cwd=tmp_path)
     assert (tmp_path / "far.mgv").read_bytes() == (tmp_path / "near.mgv").read_bytes()
@@ -65,7 +64,7 @@ def test_a_film_read_through_is_fetched_once_in_few_requests(served: Served, fil
     [
         ["info", "--json", "IN"],
         ["verify", "--deep", "--json", "IN"],
-        ["decode", "IN", "-", "--lossless", "--no-audio"],
+        ["decode", "IN", "-", "--container", "y4m"],
         ["cut", "IN", "-", "--start", "0.4"],
         ["thin", "IN", "-", "--planes", "1"],
         ["concat", "IN", "IN", "-"],
@@ -80,10 +79,7 @@ def test_every_command_reads_a_url_as_it_does_a_file(
     far, near = (
         run_well(*(source if word == "IN" else word for word in command), cwd=tmp_path) for source in (url, coded)
     )
-    if command[0] == "decode":  # Matroska has a random number in its head
-        assert len(far.out) == len(near.out) > 10000
-    else:
-        assert far.out == near.out != b""
+    assert far.out == near.out != b""
     assert served.sent > 0 and contents(tmp_path) == {}
 
 
@@ -109,14 +105,11 @@ def test_what_a_server_wants_to_know_is_fsspec_s_to_be_told(served: Served, tmp_
     assert run("verify", f"{served.url}/bunny.mgv", cwd=tmp_path, env=told).code == 0
 
 
-COMMANDS = pytest.mark.parametrize(
+@pytest.mark.parametrize(
     "command",
     [["decode", "IN", "out.mp4"], ["info", "IN"], ["verify", "IN"], ["cut", "IN", "out.mgv", "--start", "1"]],
     ids=lambda command: command[0],
 )
-
-
-@COMMANDS
 def test_a_file_that_is_not_there_or_a_server_that_is_not_is_one_line(
     command: list[str], served: Served, tmp_path: Path
 ) -> None:
@@ -159,11 +152,7 @@ def test_a_damaged_file_is_named_by_its_url(coded: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("missing", ["aiohttp", "fsspec"])
 def test_without_the_packages_one_line_says_what_to_install(missing: str, tmp_path: Path) -> None:
-    shadow = tmp_path / "shadow"
-    shadow.mkdir()
-    (shadow / f"{missing}.py").write_text(f"raise ImportError('no {missing}')\n")
-    path = os.pathsep.join([str(shadow), environment()["PYTHONPATH"]])
-    result = run("info", "https://127.0.0.1/film.mgv", cwd=tmp_path, env={"PYTHONPATH": path})
+    result = run("info", "https://127.0.0.1/film.mgv", cwd=tmp_path, env=without(missing, tmp_path))
     assert (result.code, result.error) == (
         1,
         "reading https:// needs packages that are not installed: pip install 'nvcodec[http]'",

@@ -164,9 +164,8 @@ def test_a_signal_ends_a_command_that_waits_for_a_reader(
     import fcntl
 
     arguments = (*ENCODE, "-q", "100") if command == "encode" else ("decode", str(coded), "-", "--container", "y4m")
-    enough = (
-        4096 if command == "encode" else 0
-    )  # more than a header, less than a group, or a picture, of what is written
+    # More than a header, less than a group, or a picture, of what is written.
+    enough = 4096 if command == "encode" else 0
     with started(tmp_path, *arguments, "--threads", "1") as process:
         assert process.stdin and process.stdout and process.stderr
         pipe = process.stdout.fileno()

@@ -6,11 +6,12 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-from nvcodec.bitstream import ContainerReader, ContainerWriter, GopChunk, verify
+from nvcodec.bitstream import verify
 
 from nvcodec.codec import Progress, verify_deep
 
 from .damage import broken, groups
+from .support import contents, rebuilt
 
 DATA = (Path(__file__).parents[1] / "bitstream" / "golden" / "hashed-1.0.mgv").read_bytes()
 GROUPS = groups(DATA)
@@ -18,14 +19,8 @@ GROUPS = groups(DATA)
 
 def with_other_planes(number: int) -> bytes:
     """The file with the checksum of one GOP's planes changed: every other checksum and the hash are right."""
-    reader, file = ContainerReader(io.BytesIO(DATA)), io.BytesIO()
-    writer = ContainerWriter(file)
-    writer.write_header(reader.header)
-    gops = [content for content in reader.chunks() if isinstance(content, GopChunk)]
-    for at, gop in enumerate(gops):
-        writer.write_gop(replace(gop, planes_crc=gop.planes_crc ^ (at == number)))
-    writer.finish()
-    return file.getvalue()
+    header, gops, _ = contents(DATA)
+    return rebuilt(header, [replace(gop, planes_crc=gop.planes_crc ^ (at == number)) for at, gop in enumerate(gops)])
 
 
 def test_a_whole_file_is_whole_and_progress_reaches_its_last_frame() -> None:

@@ -6,38 +6,24 @@ import io
 from pathlib import Path
 
 import pytest
-import torch
 
 from nvcodec.codec import EncodeOptions, encode
 from nvcodec.codec.effort import AS_USUAL, EFFORT_DEFAULT, EFFORT_MAX, EFFORT_MIN, EncoderSettings
-from nvcodec.codec.gop import ClosedLoop, GopQuality, planned_quality
+from nvcodec.codec.gop import ClosedLoop, planned_quality
 from nvcodec.errors import NvcodecError
-from nvcodec.prior.choice import COST_PER_BIT
-from nvcodec.tokenizer.frames import from_planes
-from nvcodec.tokenizer.quantize import step_size
 from nvcodec.weights import load
 
-from .support import BUNNY, CARPHONE, coded, contents, decoded, read
-
-STEPS = (1, 4, 4)
-
-
-def cost(source: Path, quality: GopQuality, effort: int) -> float:
-    """D + λR in bits, of the first pictures of a clip at their whole size."""
-    pictures = read(source, duration_s=0.5).pictures[: sum(STEPS)]
-    frames = torch.stack([from_planes(p.y, p.u, p.v, 8) for p in pictures], dim=1)
-    loop, total = ClosedLoop(load("tiny"), quality, settings=EncoderSettings.of(effort)), 0.0
-    for step in frames.split(STEPS, dim=1):
-        total += loop.take(step).bits()
-        missed = float((loop.shown()[:, : step.shape[1]] - step).square().sum())
-        total += missed / (COST_PER_BIT * step_size(quality.others) ** 2)
-    return total
+from .costs import STEPS, cost, steps_of
+from .support import BUNNY, CARPHONE, coded, contents, decoded
 
 
 @pytest.mark.parametrize(("source", "quality"), [(BUNNY, 30), (CARPHONE, 60)])
 def test_more_effort_costs_less(source: Path, quality: int) -> None:
-    own = planned_quality(quality, len(STEPS))
-    usual, more = cost(source, own, EFFORT_DEFAULT), cost(source, own, EFFORT_MAX)
+    own, steps = planned_quality(quality, len(STEPS)), steps_of(source)
+    usual, more = (
+        cost(ClosedLoop(load("tiny"), own, settings=EncoderSettings.of(effort)), steps, quality)
+        for effort in (EFFORT_DEFAULT, EFFORT_MAX)
+    )
     assert more < usual
 
 

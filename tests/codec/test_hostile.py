@@ -30,6 +30,8 @@ from nvcodec.errors import NvcodecError
 from nvcodec.prior.coding import LatentCoder
 from nvcodec.weights import load
 
+from .support import contents, rebuilt
+
 HOUR_S, RATE = 3600, 10
 TRUSTING = Limits(gop_credit=1 << 40)
 
@@ -133,28 +135,17 @@ def test_the_caller_widens_and_narrows_what_a_decoder_believes(carphone: bytes, 
 def test_a_writer_makes_room_for_pictures_of_next_to_nothing_so_that_readers_believe_them() -> None:
     header, limits = header_of(3840, 2160), Limits()
     gop = GopChunk(tuple(range(13)), 1, 50, 50, bytes(10), 0, b"")
-    file = io.BytesIO()
-    writer = ContainerWriter(file)
-    writer.write_header(header)
-    for number in range(3):
-        writer.write_gop(replace(gop, pts=tuple(13 * number + pts for pts in gop.pts)))
-    writer.finish()
-    reader = ContainerReader(io.BytesIO(file.getvalue()))
-    gops = [content for content in reader.chunks() if isinstance(content, GopChunk)]
+    data = rebuilt(header, [replace(gop, pts=tuple(13 * number + pts for pts in gop.pts)) for number in range(3)])
+    _, gops, _ = contents(data)
     due = 480 * 270 // 32 + 480 * 270 * 3 // 1024
     assert len(gops) == 3 and min(each.room for each in gops) >= due - limits.gop_credit
-    assert len(file.getvalue()) < 3 * (due - limits.gop_credit) + 300  # and no more than that
+    assert len(data) < 3 * (due - limits.gop_credit) + 300  # and no more than that
 
 
 def test_filler_before_a_group_pays_for_it_wherever_reading_begins() -> None:
     header = header_of(3840, 2160)
-    file = io.BytesIO()
-    writer = ContainerWriter(file)
-    writer.write_header(header)
-    for first in range(0, 52, 13):
-        writer.write_gop(GopChunk(tuple(range(first, first + 13)), 1, 50, 50, bytes(10), 0, b""))
-    writer.finish()
-    part = list(Excerpt(ContainerReader(io.BytesIO(file.getvalue())), Fraction(3), Fraction(1)))
+    gops = [GopChunk(tuple(range(first, first + 13)), 1, 50, 50, bytes(10), 0, b"") for first in range(0, 52, 13)]
+    part = list(Excerpt(ContainerReader(io.BytesIO(rebuilt(header, gops))), Fraction(3), Fraction(1)))
     assert [gop.begin for gop in part if isinstance(gop, GopChunk)] == [26, 39]
     for gop in part:
         assert isinstance(gop, GopChunk)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import BinaryIO, cast
 
 import pytest
-from nvcodec.bitstream import ContainerReader, GopChunk
+from nvcodec.bitstream import ContainerReader
 
 from nvcodec.codec import EncodeOptions, encode
 from nvcodec.codec.parts import InTheMaking, made_in_order
@@ -83,19 +83,20 @@ def test_what_is_written_does_not_hang_on_the_pace_of_the_input(options: dict[st
     whole = io.BytesIO()
     encode(cast(BinaryIO, Film(4 * GOP)), whole, EncodeOptions(gop=GOP, **options))  # type: ignore[arg-type]
     (their_end, fed), (read, our_end) = os.pipe(), os.pipe()
-    live = bytearray()
+    live, shot = bytearray(), list[list[object]]()
 
     def shoot() -> None:
         """No picture before all groups that could be there are."""
         with open(fed, "wb", buffering=0) as pipe, open(read, "rb") as file, suppress(BrokenPipeError):
             pipe.write(HEADER + frame(0))
             chunks = ContainerReader(cast(BinaryIO, Noted(file, live))).chunks()
+            shot.append([])
             for number in range(1, 4 * GOP):
                 pipe.write(frame(number))
                 if number % GOP == 0:
-                    assert isinstance(next(chunks), GopChunk)
+                    shot[-1].append(next(chunks))
             pipe.close()
-            assert len(list(chunks)) == 1
+            shot.append(list(chunks))
 
     feeder = threading.Thread(target=shoot)
     feeder.start()
@@ -103,9 +104,12 @@ def test_what_is_written_does_not_hang_on_the_pace_of_the_input(options: dict[st
         # If both wait for each other, the film ends early.
         watchdog = threading.Timer(120, lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), fed))
         watchdog.start()
-        encode(source, file, EncodeOptions(gop=GOP, **options))  # type: ignore[arg-type]
-        watchdog.cancel()
+        try:
+            encode(source, file, EncodeOptions(gop=GOP, **options))  # type: ignore[arg-type]
+        finally:
+            watchdog.cancel()
     feeder.join()
+    assert [len(gops) for gops in shot] == [3, 1]  # that many were there before their successor was shot
     assert bytes(live) == whole.getvalue()
 
 

@@ -65,16 +65,16 @@ def test_a_bit_rate_that_quality_1_exceeds_is_coded_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "said"),
     [
-        {"bitrate": 1000, "target_size": 1000},
-        {"bitrate": 0},
-        {"target_size": 1000, "tokens": True},
-        {"roi": Roi(box=(0, 0, 8, 8)), "tokens": True},
+        ({"bitrate": 1000, "target_size": 1000}, "cannot be met at once"),
+        ({"bitrate": 0}, "is at least 1"),
+        ({"target_size": 1000, "tokens": True}, "no rate, size, VMAF or region changes them"),
+        ({"roi": Roi(box=(0, 0, 8, 8)), "tokens": True}, "no rate, size, VMAF or region changes them"),
     ],
 )
-def test_what_does_not_go_together_is_refused(options: dict[str, object]) -> None:
-    with pytest.raises(NvcodecError):
+def test_what_does_not_go_together_is_refused(options: dict[str, object], said: str) -> None:
+    with pytest.raises(NvcodecError, match=said):
         coded(CARPHONE, **options)
 
 
@@ -129,6 +129,6 @@ def test_a_region_may_be_a_box_or_a_mask_with_or_without_a_gain(tmp_path: Path) 
     assert sorted(set(drawn.tolist())) == [0.25, 1.0]
     with pytest.raises(NvcodecError, match="within 176x144"):
         weights_of(Roi(box=(500, 0, 8, 8)), 176, 144)
-    for wrong in ("1,2,3,4:0.5", "a,b,c,d"):
-        with pytest.raises(NvcodecError):
+    for wrong, said in (("1,2,3,4:0.5", "the gain of a region"), ("a,b,c,d", "is no region")):
+        with pytest.raises(NvcodecError, match=said):
             Roi.parse(wrong)

@@ -76,10 +76,15 @@ def test_without_libvmaf_the_message_names_what_brings_it(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "options", [{"target_vmaf": 0}, {"target_vmaf": 80, "bitrate": 1000}, {"target_vmaf": math.nan}]
+    ("options", "said"),
+    [
+        ({"target_vmaf": 0}, "is above 0 and at most 100, not 0"),
+        ({"target_vmaf": 80, "bitrate": 1000}, "cannot be met at once"),
+        ({"target_vmaf": math.nan}, "is above 0 and at most 100, not nan"),
+    ],
 )
-def test_what_is_no_vmaf_or_not_the_only_target_is_refused(options: dict[str, float]) -> None:
-    with pytest.raises(NvcodecError):
+def test_what_is_no_vmaf_or_not_the_only_target_is_refused(options: dict[str, float], said: str) -> None:
+    with pytest.raises(NvcodecError, match=said):
         coded(CARPHONE, **options)
 
 

@@ -29,11 +29,11 @@ JOBS: tuple[tuple[Path, EncodeOptions], ...] = (
 
 
 @pytest.fixture
-def three_threads() -> Iterator[int]:
+def three_threads() -> Iterator[None]:
     """PyTorch's number, set to one that is no default of a test machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(3)
-    yield 3
+    yield
     torch.set_num_threads(before)
 
 
@@ -75,7 +75,8 @@ def test_videos_coded_at_once_are_those_coded_in_turn(count: int, in_turn: list[
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
-def test_who_comes_while_another_works_counts_from_the_same_number_and_the_last_leaves_it(three_threads: int) -> None:
+@pytest.mark.usefixtures("three_threads")
+def test_who_comes_while_another_works_counts_from_the_same_number_and_the_last_leaves_it() -> None:
     inside, leave = threading.Event(), threading.Event()
 
     def long() -> tuple[int, int]:

@@ -118,8 +118,9 @@ def test_a_torn_group_that_claims_too_much_is_a_lost_one(fine: bytes, tmp_path: 
     torn = damaged(fine, 0, 0.02)
     found = [part.gop for part in CodedFile(io.BytesIO(torn), LOSSLESS).parts() if part.gop is not None]
     assert isinstance(found[0], TornGop)
-    with pytest.raises(BitstreamError):
+    with pytest.raises(BitstreamError, match=r"chunk 1 at byte \d+: it is damaged"):
         decode(io.BytesIO(torn), tmp_path / "out.mkv", dataclasses.replace(LOSSLESS, limits=limits))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bits_count_as_sound_only_while_they_hang_on_no_missing_word() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from nvcodec.bitstream import encode_groups, verify
 
-from . import entropy as entropy_target
+from . import entropy as entropies
 from . import targets
 from .entropy import entropy
 from .targets import container, read_until_damage, with_right_checksums
@@ -17,6 +19,7 @@ from .targets import container, read_until_damage, with_right_checksums
 SEEDS = Path(__file__).parent / "corpus"
 GOLDEN = Path(__file__).parents[1] / "bitstream" / "golden"
 CONTAINERS = [*sorted((SEEDS / "container").iterdir()), *sorted(GOLDEN.glob("*.mgv"))]
+OTHER = (GOLDEN / "plain-1.0.mgv").read_bytes()
 PAYLOADS = sorted((SEEDS / "entropy").iterdir())
 
 
@@ -51,24 +54,40 @@ def test_a_container_of_any_bytes_is_read_or_refused(seed: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "wrong", "said"),
     [
-        ("verify", lambda source: pytest.fail("never"), "never"),
+        ("verify", lambda file: verify(io.BytesIO(file.read()[:-1])), "verify and reading do not agree"),
         ("recovered", lambda *_, **__: iter(()), "what can be read is not recovered"),
-        ("repair", lambda source, target: target.write(source.read()[:-1]), "what was repaired is not whole"),
-        ("cut", lambda source, target, *_: target.write(FILM), "a cut of other groups"),
+        ("repair", lambda file, target: target.write(file.read()[:-1]), "what was repaired is not whole"),
+        ("repair", lambda _, target: target.write(OTHER), "a whole file is repaired to another"),
+        ("cut", lambda _, target, *__: target.write(OTHER), "a cut of other groups"),
     ],
 )
-def test_a_container_that_is_read_wrongly_is_noticed(
+def test_a_container_of_which_something_else_is_made_is_noticed(
     name: str, wrong: Callable[..., Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(targets, name, wrong)
+    with pytest.raises(AssertionError, match=said):
+        container((SEEDS / "container" / "film.mgv").read_bytes())
 
 
 @pytest.mark.parametrize("seed", PAYLOADS, ids=lambda path: path.name)
-def test_an_entropy_coded_payload_of_any_bytes_is_decoded_or_refused(seed: Path) -> None:
+def test_an_entropy_coded_payload_of_any_bytes_is_decoded_or_refused(
+    seed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data, rng = seed.read_bytes(), random.Random(seed.name)
+    coded: list[bytes] = []  # what was decoded, coded again, which the target decodes once more
+    monkeypatch.setattr(entropies, "encode_groups", lambda groups: coded.append(encode_groups(groups)) or coded[-1])
     entropy(data)
+    assert len(coded) == 1
     for _ in range(250):
         entropy(mutated(data, rng))
+    assert len(coded) > 200  # most are decoded: it is only a zero at the end that is refused
+
+
+@pytest.mark.parametrize("seed", PAYLOADS, ids=lambda path: path.name)
+def test_a_payload_that_decodes_to_something_else_is_noticed(seed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entropies, "encode_groups", lambda groups: encode_groups([(1 - bits, p) for bits, p in groups]))
+    with pytest.raises(AssertionError, match="coded again they are others"):
+        entropy(seed.read_bytes())
 
 
 def test_right_checksums_leave_a_whole_file_as_it_is() -> None:

@@ -12,31 +12,19 @@ from torch import Tensor
 
 from nvcodec.errors import NvcodecError
 from nvcodec.generate.known import both_ends, first_frames, inside_box, outside_box
-from nvcodec.generate.objectives import masked_loss, next_loss
 from nvcodec.generate.sampling import SamplingConfig, draw_tokens, keep_likely, sample_masked, sample_next
 from nvcodec.generate.transformer import TokenTransformer
 
-from .test_transformer import GRID, SMALL, built, some_tokens
+from .test_transformer import CLASSES, GRID, SMALL, built, learn, some_tokens
 
 BOTH = pytest.mark.parametrize("sample", [sample_masked, sample_next])
-CLASSES = torch.tensor([0, 1])
 
 
 @pytest.fixture(scope="module", params=[sample_masked, sample_next])
 def learnt(request: pytest.FixtureRequest) -> tuple[Callable[..., Tensor], TokenTransformer]:
     """A sampler with a model that knows one clip of each of two classes by heart."""
     model = built().train()
-    tokens = some_tokens()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    everything = torch.ones_like(tokens, dtype=torch.bool)
-    for _ in range(150):
-        if request.param is sample_masked:
-            out = masked_loss(model, tokens, everything, CLASSES, GRID)
-        else:
-            out = next_loss(model, tokens, CLASSES, GRID)
-        optimizer.zero_grad()
-        out.loss.backward()
-        optimizer.step()
+    learn(model, "masked" if request.param is sample_masked else "next", steps=150)
     return request.param, model.eval()
 
 
@@ -93,7 +81,7 @@ def test_a_model_that_knows_a_clip_draws_that_of_the_class(learnt: tuple[Any, To
     assert torch.equal(sample(model, CLASSES.flip(0), GRID, config), some_tokens().flip(0))
 
 
-def test_guidance_raises_the_probability_of_what_the_class_stands_for() -> None:
+def test_guidance_grows_along_its_schedule() -> None:
     assert [SamplingConfig(guidance=2.0).guidance_at(share) for share in (0.0, 0.5, 1.0)] == [0.0, 1.0, 2.0]
     assert SamplingConfig(guidance=2.0, schedule="constant").guidance_at(0.0) == 2.0
     cosine = SamplingConfig(guidance=2.0, schedule="cosine")
@@ -131,17 +119,24 @@ def test_boxes_are_of_whole_positions() -> None:
     kept = inside_box((1, 3, 4), (7, 8, 17, 15)).reshape(3, 4)
     assert kept.int().tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
     for box in ((32, 0, 8, 8), (-1, 0, 8, 8), (0, 0, 0, 8)):
-        with pytest.raises(NvcodecError):
+        with pytest.raises(NvcodecError, match="is not within 32x24 pixels"):
             outside_box((1, 3, 4), box)
-    with pytest.raises(NvcodecError):
+    with pytest.raises(NvcodecError, match="holds no whole position"):
         inside_box((1, 3, 4), (1, 1, 8, 8))
 
 
 @pytest.mark.parametrize(
-    "changes", [{"steps": 0}, {"top_p": 0.0}, {"top_k": -1}, {"temperature": -1.0}, {"schedule": "steep"}]
+    ("changes", "said"),
+    [
+        ({"steps": 0}, "steps are 1 at least"),
+        ({"top_p": 0.0}, "top-p above 0"),
+        ({"top_k": -1}, "top-k 0 at least"),
+        ({"temperature": -1.0}, "nothing of sampling is below 0"),
+        ({"schedule": "steep"}, "a schedule is one of"),
+    ],
 )
-def test_settings_that_cannot_be_are_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(NvcodecError):
+def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(NvcodecError, match=said):
         SamplingConfig(**changes)
 
 

@@ -139,43 +139,45 @@ class Bomb:
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "said"),
     [
-        ("tokens", header_alone((1 << 20, 1 << 20, 1 << 20))),
-        ("tokens", header_alone((4, 12, 20))),
-        ("tokens", npy(np.full((4, 12, 20), 1 << 18, np.uint32))),
-        ("tokens", npy(np.full((4, 12, 20), -1, np.int64))),
-        ("tokens", npy(np.zeros((4, 12, 19), np.uint32))),
-        ("tokens", npy(np.zeros((4, 12, 20), np.float32))),
-        ("tokens", npy(np.zeros((4, 12, 20), np.uint32)) + b"more"),
-        ("tokens", npy(np.array([[[Bomb()]]], object))),
-        ("pts", npy(np.zeros(10, np.int64))),
-        ("frames", npy(np.array([10]))),
-        ("frames", npy(np.array([-5, 15]))),
-        ("duration", npy(np.array([1, -1]))),
-        ("time_base", npy(np.array([1, 0]))),
-        ("size", npy(np.array([1 << 20, 90]))),
-        ("size", npy(np.array([160]))),
-        ("format", npy(np.zeros(10, np.int64))),
-        ("model", npy(np.zeros(31, np.uint8))),
-        ("model", b"not an array"),
+        ("tokens", header_alone((1 << 20, 1 << 20, 1 << 20)), "tokens is (1048576, 1048576, 1048576)"),
+        ("tokens", header_alone((4, 12, 20)), "that nvcodec knows"),
+        ("tokens", npy(np.full((4, 12, 20), 1 << 18, np.uint32)), "token 262144 is not in"),
+        ("tokens", npy(np.full((4, 12, 20), -1, np.int64)), "tokens are not of 32 bits"),
+        ("tokens", npy(np.zeros((4, 12, 19), np.uint32)), "times and size make them (4, 12, 20)"),
+        ("tokens", npy(np.zeros((4, 12, 20), np.float32)), "tokens is (4, 12, 20) float32"),
+        ("tokens", npy(np.zeros((4, 12, 20), np.uint32)) + b"more", "tokens is longer than it says"),
+        ("tokens", npy(np.array([[[Bomb()]]], object)), "tokens is (1, 1, 1) object"),
+        ("pts", npy(np.zeros(10, np.int64)), "times do not increase"),
+        ("frames", npy(np.array([10])), "1 groups of 10 pictures"),
+        ("frames", npy(np.array([-5, 15])), "2 groups of 10 pictures"),
+        ("duration", npy(np.array([1, -1])), "times do not increase"),
+        ("time_base", npy(np.array([1, 0])), "Fraction(1, 0)"),
+        ("size", npy(np.array([1 << 20, 90])), "pictures of 1048576x90"),
+        ("size", npy(np.array([160])), "that nvcodec knows"),
+        ("format", npy(np.zeros(10, np.int64)), "pictures of 0 bits"),
+        ("model", npy(np.zeros(31, np.uint8)), "the model is named by 32 bytes"),
+        ("model", b"not an array", "that nvcodec knows"),
     ],
 )
-def test_an_archive_that_cannot_be_is_refused_in_one_line(name: str, content: bytes, clip: TokenClip) -> None:
+def test_an_archive_that_cannot_be_is_refused_in_one_line(
+    name: str, content: bytes, said: str, clip: TokenClip
+) -> None:
     with pytest.raises(UnsupportedInput) as error:
         read_archive(changed(archived(clip), name, content))
-    assert len(str(error.value).splitlines()) == 1
+    assert said in str(error.value) and len(str(error.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", pickle.dumps({"tokens": 1})])
 def test_what_is_no_archive_is_refused(data: bytes) -> None:
-    with pytest.raises(UnsupportedInput):
+    with pytest.raises(UnsupportedInput, match=r"is no \.npz of tokens"):
         read_archive(io.BytesIO(data))
 
 
 def test_a_cut_archive_is_refused(clip: TokenClip) -> None:
     data = archived(clip)
-    with pytest.raises(UnsupportedInput):
+    with pytest.raises(UnsupportedInput, match=r"is no \.npz of tokens"):
         read_archive(io.BytesIO(data[: len(data) // 2]))
 
 

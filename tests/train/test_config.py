@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ from nvcodec.train.config import (
     write_record,
 )
 from nvcodec.train.data import DataConfig
-from nvcodec.train.settings import read_settings, with_setting
+from nvcodec.train.settings import SHIPPED, read_settings, with_setting
 
 BEFORE = TrainConfig(steps=100)
 
@@ -111,7 +113,26 @@ def test_a_configuration_is_a_file_or_a_name_that_comes_with_nvcodec(tmp_path: P
         read_settings(tmp_path / "nothing")
 
 
-def test_every_configuration_that_comes_with_nvcodec_is_sound() -> None:
-    check(read_settings(Path("tiny")))
-    check(read_settings(Path("prior-300m")))
-    check(with_setting(read_settings(Path("magvit2")), "stage", "tokenizer"))
+def shipped(name: str) -> TrainConfig:
+    """A configuration that comes with nvcodec, of the stage that can train it."""
+    config = read_settings(Path(name))
+    return with_setting(config, "stage", "tokenizer") if config.network == "magvit2" else config
+
+
+def by_name(table: dict[str, Any], prefix: str = "") -> dict[str, object]:
+    """Every setting of a configuration's table, parts and all, by its name as `--set` has it."""
+    found: dict[str, object] = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            found |= by_name(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = tuple(value) if isinstance(value, list) else value
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_configuration_that_comes_with_nvcodec_is_sound_and_what_its_file_says(path: Path) -> None:
+    config = shipped(path.stem)
+    check(config)
+    said = by_name(tomllib.loads(path.read_text(encoding="utf-8"))) | {"stage": config.stage}
+    assert by_name(dataclasses.asdict(config)) == by_name(dataclasses.asdict(TrainConfig())) | said

@@ -20,11 +20,10 @@ from nvcodec.train.data import ClipSampler, DataConfig
 from nvcodec.train.export import export_run
 from nvcodec.train.joint import Draw
 from nvcodec.train.networks import PaperTokenizer, build, parameter_count
-from nvcodec.train.prepare import prepare
 from nvcodec.train.run import CHECKPOINT, Run
-from nvcodec.train.settings import read_settings, with_setting
 
-from .test_run import CLIPS, SMALL, weights
+from .test_config import shipped
+from .test_run import SMALL, same, weights
 
 MEMORY = 12 << 30  # weights, gradient and two moments of 370 million numbers, and room
 CHOICE = Draw(quality=40, first_quality=40, dropped=0, missing=False, still=True)
@@ -44,16 +43,6 @@ def enough_memory() -> bool:
     if not hasattr(os, "sysconf") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
         return False
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > MEMORY
-
-
-def shipped(name: str) -> TrainConfig:
-    config = read_settings(Path(name))
-    return with_setting(config, "stage", "tokenizer") if config.network == "magvit2" else config
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return prepare([CLIPS], tmp_path_factory.mktemp("data"))
 
 
 def test_they_have_the_parameters_that_the_documentation_says() -> None:
@@ -110,8 +99,7 @@ def test_the_papers_tokenizer_goes_on_where_it_stood(files: list[Path], tmp_path
     half.config = dataclasses.replace(SMALL_PAPER, steps=2)
     half.train()
     Run(SMALL_PAPER, tmp_path / "cut", files).train()
-    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
-    assert whole.keys() == cut.keys() and all(torch.equal(whole[key], cut[key]) for key in whole)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
     assert (tmp_path / "cut" / CHECKPOINT).is_file()
     with pytest.raises(NvcodecError, match="magvit2, which has no prior"):
         export_run(tmp_path / "cut", "paper", tmp_path, {})

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,9 @@ from nvcodec.train.config import ValidationConfig, record_of, write_record
 from nvcodec.train.data import ClipSampler
 from nvcodec.train.export import export_run
 from nvcodec.train.networks import JointModel
-from nvcodec.train.prepare import prepare
-from nvcodec.train.run import CHECKPOINT, Run
+from nvcodec.train.run import Run
 
-from .test_run import SMALL
+from .test_run import SMALL, same, weights
 from .worker import CHOICE
 
 TESTS = Path(__file__).parents[1]
@@ -30,17 +30,14 @@ CONFIG = dataclasses.replace(SMALL, steps=22, checkpoint_steps=4)
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return prepare([TESTS / "clips"], tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def whole(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A run that nothing disturbed, on one thread as the other processes, so that sums are in the same order."""
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("runs") / "whole"
     Run(CONFIG, folder, files).train()
-    return folder
+    yield folder
+    torch.set_num_threads(before)
 
 
 def worker(*arguments: str | Path, torchrun: bool = False) -> subprocess.CompletedProcess[str]:
@@ -79,15 +76,14 @@ def test_a_sharded_run_that_stopped_goes_on_to_the_same_weights_as_one_file(file
         for stop in stops:
             done = worker("trained", tmp_path / "like", tmp_path / folder, stop, *files, torchrun=True)
             assert done.returncode == 0, done.stderr
-    through, halves = (load_file(tmp_path / folder / CHECKPOINT) for folder in ("through", "halves"))
+    through = weights(tmp_path / "through")
     assert int(through["step"]) == 4
-    assert through.keys() == halves.keys()
-    assert all(torch.equal(through[key], halves[key]) for key in through)
+    assert same(through, weights(tmp_path / "halves"))
     rows = [(tmp_path / name / "validation.jsonl").read_text().splitlines()[-1] for name in ("through", "halves")]
     assert json.loads(rows[0])["step"] == 4 and rows[0] == rows[1]
     # the same names and shapes as of a run in one process, so all that reads checkpoints reads this one
     Run(dataclasses.replace(SMALL, steps=1), tmp_path / "alone", files).train()
-    alone = load_file(tmp_path / "alone" / CHECKPOINT)
+    alone = weights(tmp_path / "alone")
     assert {k: v.shape for k, v in alone.items() if not k.startswith("optimizer.")} == {
         k: v.shape for k, v in through.items() if not k.startswith("optimizer.")
     }
@@ -103,13 +99,11 @@ def test_a_run_that_was_killed_draws_the_same_loss_curve(files: list[Path], whol
     cut = tmp_path / "cut"
     died = worker("killed", whole, cut, "11", *files)
     assert died.returncode == -signal.SIGKILL, died.stderr
-    assert int(load_file(cut / CHECKPOINT)["step"]) < 11
+    assert int(weights(cut)["step"]) < 11
     Run(CONFIG, cut, files).train()
     rows = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
     curve = {row["step"]: row["loss"] for row in rows}
     again = [json.loads(line) for line in (cut / "log.jsonl").read_text().splitlines()]
     assert sorted(curve) == [10, 20] == sorted({row["step"] for row in again})
     assert all(row["loss"] == curve[row["step"]] for row in again)  # a step done twice, twice the same
-    ends = [load_file(folder / CHECKPOINT) for folder in (whole, cut)]
-    assert ends[0].keys() == ends[1].keys()
-    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
+    assert same(weights(whole), weights(cut))

@@ -6,33 +6,26 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from nvcodec.codec.gop import ClosedLoop, GopQuality
 from nvcodec.tokenizer.conditioning import conditions
-from nvcodec.train.checkpoint import CHECKPOINT
 from nvcodec.train.config import TrainConfig
 from nvcodec.train.networks import JointModel
-from nvcodec.train.prepare import prepare
 from nvcodec.train.record import RecordConfig, Recorder, read_gop, write_gop
 from nvcodec.train.recorded import RecordedRun, gop_bits
 from nvcodec.train.start import take_weights, weights_of_model
 from nvcodec.weights import load
 from nvcodec.weights.catalogue import installed
 
-CLIPS = Path(__file__).parents[1] / "clips"
+from .test_run import same, weights
+
 CONFIG = RecordConfig(crop=64, frames=13, quality_low=30, quality_high=60)
 SIZE = 8, 8
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return prepare([CLIPS], tmp_path_factory.mktemp("prepared"))
-
-
-@pytest.fixture(scope="module")
-def recorded(prepared: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    recorder, folder = Recorder(prepared, load("tiny"), CONFIG), tmp_path_factory.mktemp("recorded")
+def recorded(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    recorder, folder = Recorder(files, load("tiny"), CONFIG), tmp_path_factory.mktemp("recorded")
     for number in range(4):
         write_gop(folder / f"1-{number}.npz", *recorder.gop(1, number))
     return sorted(folder.glob("*.npz"))
@@ -42,8 +35,8 @@ def shipped() -> Path:
     return next(model.path for model in installed() if model.name == "tiny")
 
 
-def test_a_recorded_gop_is_kept_as_it_was_coded(prepared: list[Path], recorded: list[Path]) -> None:
-    recorder = Recorder(prepared, load("tiny"), CONFIG)
+def test_a_recorded_gop_is_kept_as_it_was_coded(files: list[Path], recorded: list[Path]) -> None:
+    recorder = Recorder(files, load("tiny"), CONFIG)
     quality, levels = recorder.gop(1, 2)
     kept, there = read_gop(recorded[2])
     assert kept == quality
@@ -80,8 +73,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(recorded: list[Pat
     run(tmp_path / "whole", recorded, 4)
     run(tmp_path / "parts", recorded, 2)
     assert run(tmp_path / "parts", recorded, 4).step == 4
-    whole, parts = (load_file(tmp_path / name / CHECKPOINT) for name in ("whole", "parts"))
-    assert [key for key in whole if not torch.equal(whole[key], parts[key])] == []
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
 def test_the_prior_learns_and_the_tokenizer_stays(recorded: list[Path], tmp_path: Path) -> None:

@@ -19,13 +19,11 @@ from nvcodec.train.data import ClipSampler, DataConfig
 from nvcodec.train.export import export_run
 from nvcodec.train.joint import Draw, LossConfig
 from nvcodec.train.networks import JointModel
-from nvcodec.train.prepare import prepare
 from nvcodec.train.processes import own_device
 from nvcodec.train.run import CHECKPOINT, Run, learning_rate
 from nvcodec.train.settings import with_setting
 from nvcodec.weights.store import read_model
 
-CLIPS = Path(__file__).parents[1] / "clips"
 SMALL = TrainConfig(
     steps=4,
     batch=2,
@@ -37,12 +35,6 @@ SMALL = TrainConfig(
     prior=PriorConfig(latent_dims=24, width=32, motion_width=16, context_blocks=1),
     data=DataConfig(crop=64, frames=5, max_stride=1),
 )
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("data")
-    return prepare([CLIPS], folder)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
