@@ -7,7 +7,7 @@ float64 holds exactly. `SPEC.md` has the arithmetic that follows from it, in int
 
 ANS is a stack: what is coded last is decoded first. So the encoder takes all groups at once and pushes them
 last first, and the decoder meets them in their order, one at a time, for a group's probabilities may depend
-on all bits before it.
+on all bits before it. The payload is the stack from its top down: of one that is cut off the first groups are left.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ def encode_groups_backwards(groups: Iterable[tuple[Bits, Probabilities]]) -> byt
         _check_bits(bits, p)
         coder.encode_reverse(bits.ravel().astype(np.int32), _BERNOULLI, _as_float(p))
     words = coder.get_compressed()
-    # The last word is never zero, so neither is the last byte once the zeros that fill the word are gone.
-    return words.astype("<u4").tobytes().rstrip(b"\0")
+    # What is taken first stands first. That word is never zero, so only the zeros that fill it are taken off.
+    return words[::-1].astype(">u4").tobytes().lstrip(b"\0")
 
 
 class BitDecoder:
     """Takes from a payload the groups that `encode_groups` put there, first to last."""
 
-    def __init__(self, payload: bytes, *, torn: bool = False) -> None:
-        """BitstreamError for bytes no encoder writes. `torn`: whole words are missing before these bytes."""
-        if payload.endswith(b"\0"):
-            raise BitstreamError("the entropy-coded data ends in a zero byte")
-        whole = payload + bytes(-len(payload) % WORD_BYTES)
-        words = np.frombuffer(whole, "<u4").astype(np.uint32)
-        self._torn = torn
-        self._coder = stream.stack.AnsCoder(np.concatenate([_MISSING, words]) if torn else words)
+    def __init__(self, payload: bytes, *, missing: int = 0) -> None:
+        """BitstreamError for bytes no encoder writes. `missing`: of how many bytes behind these nothing is known."""
+        if payload.startswith(b"\0"):
+            raise BitstreamError("the entropy-coded data begins with a zero byte")
+        filled = bytes(-(len(payload) + missing) % WORD_BYTES) + payload
+        words = np.frombuffer(filled[: len(filled) // WORD_BYTES * WORD_BYTES], ">u4")[::-1].astype(np.uint32)
+        self._torn = missing > 0
+        self._coder = stream.stack.AnsCoder(np.concatenate([_MISSING, words]) if self._torn else words)
 
     def decode(self, p: Probabilities) -> Bits:
         """The next group's bits, in the shape of their probabilities `p`.

@@ -1,20 +1,20 @@
-"""What is left of a damaged GOP: checksums of its payload's blocks, in a chunk right after it.
+"""What is left of a damaged GOP: its head a second time and checksums of its payload's blocks, in a chunk before it.
 
-The words of a payload are decoded from its end (`ans.py`). So however its beginning, its length or the head of its
-chunk were damaged, the blocks at its end, up to the last that is not what it was, decode to the first latent frames.
-The head of the GOP is there a second time.
+The words of a payload are decoded from its beginning (`ans.py`). So wherever it was cut off or damaged, the blocks
+before the first that is not what it was decode to the first latent frames.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .chunk import CHECKS, CRC_BYTES, encode_chunk
+from .chunk import CHECKS, CRC_BYTES, chunk_size, encode_chunk
 from .crc import crc32c
 from .errors import BitstreamError
 from .fields import FieldReader, FieldWriter
 from .gop import GopChunk, decode_gop, encode_gop
 from .limits import Limits, at_most
+from .source import ByteSource
 
 WORTH = 100  # a chunk of checks is written where the payload is as many times as large
 SMALLEST = 1024  # bytes of a block; twice as many as long as there would be more than
@@ -23,7 +23,7 @@ BLOCKS = 32
 
 @dataclass(frozen=True)
 class GopChecks:
-    """The GOP before without its payload, the payload's size in bytes, and the CRC-32C of each of its blocks."""
+    """The GOP that follows without its payload, the payload's size in bytes, and the CRC-32C of each of its blocks."""
 
     head: GopChunk
     size: int
@@ -32,9 +32,9 @@ class GopChecks:
 
 @dataclass(frozen=True)
 class TornGop:
-    """A damaged GOP. `gop.payload` is what is left of its payload, its end, and known to be undamaged.
+    """A damaged GOP. `gop.payload` is what is left of its payload, its beginning, and known to be undamaged.
 
-    `missing` bytes before that are lost, at least one, for the `reason`.
+    `missing` bytes behind that are lost, at least one, for the `reason`.
     """
 
     gop: GopChunk
@@ -97,23 +97,26 @@ def decode_checks(body: bytes, limits: Limits) -> GopChecks:
     return GopChecks(head, size, crcs)
 
 
-def rest_of(checks: GopChecks, before: bytes) -> GopChunk | TornGop | None:
-    """What is left of a GOP, by the bytes that stand right before the chunk of its checks; None if nothing is.
+def rest_of(checks: GopChecks, source: ByteSource, limits: Limits) -> GopChunk | TornGop | None:
+    """What is left of a GOP whose chunk could not be read; None if nothing is.
 
+    `source` stands one byte after where the chunk begins, and then behind what is left, or again where it stood.
     The GOP itself where all of its payload is left, whatever became of the rest of its chunk.
     """
-    payload_end = len(before) - CRC_BYTES
-    begin, step = payload_end - checks.size, _block_bytes(checks.size)
-    missing = checks.size
-    for number in reversed(range(len(checks.crcs))):
-        at = begin + number * step
-        if at < 0 or crc32c(before[at : min(at + step, payload_end)]) != checks.crcs[number]:
+    head = len(encode_gop(checks.head, limits))
+    before = source.read(chunk_size(head + checks.size) - checks.size - CRC_BYTES - 1)
+    step, payload = _block_bytes(checks.size), bytearray()
+    for crc in checks.crcs:
+        block = source.read(min(step, checks.size - len(payload)))
+        if crc32c(block) != crc:
+            source.unread(block)
             break
-        missing = number * step
-    if missing >= checks.size:
+        payload += block
+    if not payload:
+        source.unread(before)
         return None
-    gop = replace(checks.head, payload=before[begin + missing : payload_end])
-    return TornGop(gop, missing) if missing else gop
+    gop = replace(checks.head, payload=bytes(payload))
+    return TornGop(gop, checks.size - len(payload)) if len(payload) < checks.size else gop
 
 
 def _block_bytes(size: int) -> int:

@@ -17,6 +17,7 @@ from .source import ByteSource
 SYNC = b"\xf5MGC"  # 0xF5 is in no UTF-8 text
 CRC_BYTES = 4
 LENGTH_BYTES = 5  # at most
+LEAD_BYTES = len(SYNC) + 2  # with the type and the first byte of the length
 
 HEADER, GOP, PACKETS, PARITY, WHOLE, INDEX = b"H", b"G", b"P", b"R", b"S", b"I"
 CHECKS, FILLER = b"C", b"F"
@@ -33,6 +34,11 @@ class Chunk:
     body: bytes
     offset: int
     raw: tuple[bytes, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def end(self) -> int:
+        """The place in the file after it."""
+        return self.offset + sum(map(len, self.raw))
 
 
 def encode_chunk(type_: bytes, body: bytes, limits: Limits) -> bytes:
@@ -59,9 +65,9 @@ def read_chunk(source: ByteSource, limits: Limits) -> Chunk | None:
     After an error `source` stands one byte after where the chunk began, ready to look for the next.
     """
     offset = source.offset
-    if not (sync := source.read(len(SYNC))):
+    if not (lead := source.read(LEAD_BYTES)):
         return None
-    taken = [sync]
+    taken = [lead]
 
     def take(size: int) -> bytes:
         taken.append(source.read(size))
@@ -70,7 +76,7 @@ def read_chunk(source: ByteSource, limits: Limits) -> Chunk | None:
         return taken[-1]
 
     try:
-        type_, length, size = _take_head(sync, take, limits)
+        type_, length, size = _take_head(lead, take, limits)
         body, crc = take(size), int.from_bytes(take(CRC_BYTES), "little")
         if crc != crc32c(body, crc32c(type_ + length)):
             raise BitstreamError("it is damaged (its checksum does not match)")
@@ -88,15 +94,17 @@ def read_head(source: ByteSource, limits: Limits) -> tuple[bytes, int]:
             raise TruncatedFile("the file ends inside its first bytes")
         return data
 
-    type_, _, size = _take_head(source.read(len(SYNC)), take, limits)
+    type_, _, size = _take_head(source.read(LEAD_BYTES), take, limits)
     return type_, chunk_size(size)
 
 
-def _take_head(sync: bytes, take: Callable[[int], bytes], limits: Limits) -> tuple[bytes, bytes, int]:
-    """Type, length as it is spelt, and length of the chunk that begins with `sync`."""
-    if sync != SYNC[: len(sync)]:
+def _take_head(lead: bytes, take: Callable[[int], bytes], limits: Limits) -> tuple[bytes, bytes, int]:
+    """Type, length as it is spelt, and length of the chunk that begins with `lead`."""
+    if not SYNC.startswith(lead[: len(SYNC)]):
         raise BitstreamError("no chunk begins here")
-    type_, length = take(1), take(1)
+    if len(lead) < LEAD_BYTES:
+        lead += take(LEAD_BYTES - len(lead))
+    type_, length = lead[len(SYNC) : -1], lead[-1:]
     while length[-1] & 0x80 and len(length) < LENGTH_BYTES:
         length += take(1)
     return type_, length, at_most(FieldReader(length).varint(), limits.chunk_bytes, "its size")

@@ -82,14 +82,14 @@ class ContainerWriter:
         self._put(SIGNATURE + bytes([MAJOR_VERSION]) + chunk)
 
     def write_gop(self, gop: GopChunk) -> None:
-        """The next group of pictures, in order of time, after filler if it claims much for its bytes."""
+        """The next group of pictures, in order of time; before it its checks, and filler if it claims much."""
         contents = self._open_contents()
         chunk = encode_chunk(GOP, encode_gop(gop, self._limits), self._limits)
-        filler = self._filler(len(gop.pts), self.bytes_written + len(chunk) - contents.gop_end)
-        contents.add_gop(gop, self.bytes_written + len(filler))
-        if filler:
-            self._put(filler)
-        self._put(chunk + checks_chunk(gop, self._limits))
+        before = checks_chunk(gop, self._limits)
+        room = self.bytes_written + len(before) + len(chunk) - contents.gop_end
+        before = self._filler(len(gop.pts), room) + before
+        contents.add_gop(gop, self.bytes_written + len(before))
+        self._put(before + chunk)
         contents.gop_end = self.bytes_written
 
     def write_packets(self, packets: PacketChunk) -> None:
@@ -185,7 +185,8 @@ class ContainerReader:
         self.places = None if self._start is None else Places(self._file, self._start, limits, self.mends)
         self._source = ByteSource(self._file)
         self._contents = _Contents()
-        self._damaged = self._ended = self._torn = False
+        self._damaged = self._ended = False
+        self._checks: tuple[bytes, int] | None = None  # the body of those that came last, and where their GOP begins
         self._read_begin(damage)
         self.header_end = self._source.offset
         self._contents.tracks = len(self.header.tracks)
@@ -212,19 +213,23 @@ class ContainerReader:
         early. With it, errors are put there instead, and reading goes on at the next chunk that is whole. With `torn`
         what is left of damaged GOPs is given, too.
         """
-        self._torn = torn
         while not self._ended:
+            content: GopChunk | TornGop | PacketChunk | None = None
             try:
                 with self._located():
                     content = self._take(self._read_chunk())
+                whole = True
             except BitstreamError as error:
                 if damage is None:
                     raise
-                if not self._goes_on_after(error, damage):
-                    return
-            else:
-                if content is not None:
-                    yield content
+                whole = False
+                damage.append(error.with_traceback(None))  # which would keep what was read alive
+                if torn:
+                    content = self._rest()
+            if content is not None:
+                yield content
+            if not whole and not self._finds_next(len(damage or ())):
+                return
 
     def index(self) -> Index:
         """Where the GOPs are. Only for files that can seek; `chunks` is not disturbed.
@@ -277,15 +282,15 @@ class ContainerReader:
             except BitstreamError as error:
                 first = first or error
                 lost = chunk is not None and chunk.type != HEADER
-                if damage is None or lost or not self._goes_on_after(error, damage):
+                if damage is None or lost:
+                    raise first from None
+                damage.append(error.with_traceback(None))
+                if not self._finds_next(len(damage)):
                     raise first from None
 
-    def _goes_on_after(self, error: BitstreamError, damage: list[BitstreamError]) -> bool:
-        """Notes the error and goes to where the next chunk may begin; False where nothing is left to be read."""
-        damage.append(error.with_traceback(None))  # which would keep what was read alive
-        if self._torn and self._source.trail is None:
-            self._source.trail = bytearray()
-        spent = len(damage) >= self.limits.damaged_places or self._source.unread_bytes >= self.limits.unread_bytes
+    def _finds_next(self, damaged: int) -> bool:
+        """Goes to where the next chunk may begin; False where nothing is left to be read, or too much is `damaged`."""
+        spent = damaged >= self.limits.damaged_places or self._source.unread_bytes >= self.limits.unread_bytes
         return not spent and self._source.find(SYNC)
 
     def _read_signature(self) -> None:
@@ -316,16 +321,14 @@ class ContainerReader:
         self._file.seek((self._start or 0) + offset)
         before, self._source = self._source, ByteSource(self._file, offset)
         self._source.unread_bytes = before.unread_bytes
-        if before.trail is not None:
-            self._source.trail = before.trail[: max(0, len(before.trail) + offset - before.offset)]
 
     def mends(self) -> bool:
         """Bring back what parity can, if nobody has yet; whether what was damaged before now reads otherwise."""
         return self.mended is not None and self.mended.mend(_lost_index)
 
-    def _take(self, chunk: Chunk) -> GopChunk | TornGop | PacketChunk | None:
+    def _take(self, chunk: Chunk) -> GopChunk | PacketChunk | None:
         """The content of a chunk that carries any; types that are not known are passed over."""
-        trail, self._source.trail = self._source.trail, None
+        self._checks = (chunk.body, self._source.offset) if chunk.type == CHECKS else None
         if chunk.type == WHOLE:
             self._whole.meet(chunk.body)
         elif chunk.type != INDEX:
@@ -339,19 +342,25 @@ class ContainerReader:
             packets = decode_packets(chunk.body, self.limits)
             self._contents.add_packets(packets)
             return packets
-        if chunk.type == CHECKS and trail is not None:
-            return self._rest(chunk, bytes(trail[: len(trail) - sum(map(len, chunk.raw))]))
         if chunk.type == INDEX:
             self._check_end(decode_index(chunk.body, self.limits))
         elif chunk.type == HEADER:
             raise BitstreamError("it is a second header")
         return None
 
-    def _rest(self, chunk: Chunk, before: bytes) -> GopChunk | TornGop | None:
-        """What is left of a GOP that was damaged, by its checks and the bytes before them."""
-        gop = rest_of(decode_checks(chunk.body, self.limits), before)
-        contents = self._contents
-        if gop is None or (contents.last_pts is not None and gop.begin <= contents.last_pts):
+    def _rest(self) -> GopChunk | TornGop | None:
+        """What is left of the GOP that could not be read here, by its checks; None if nothing is, or it has none."""
+        found, self._checks, contents = self._checks, None, self._contents
+        if found is None or self._source.offset != found[1] + 1:
+            return None
+        try:
+            checks = decode_checks(found[0], self.limits)
+        except BitstreamError:
+            return None
+        if contents.last_pts is not None and checks.head.begin <= contents.last_pts:
+            return None
+        gop = rest_of(checks, self._source, self.limits)
+        if gop is None:
             return None
         room, contents.gop_end = self._source.offset - contents.gop_end, self._source.offset
         contents.last_pts, contents.end = gop.pts[-1], gop.end

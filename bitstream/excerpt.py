@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from .checks import TornGop
-from .chunk import PACKETS
+from .chunk import PACKETS, Chunk
 from .container import ContainerReader
 from .errors import BitstreamError
 from .gop import GopChunk
@@ -183,6 +183,7 @@ class _Around:
         assert reader.places is not None
         self._places: Places = reader.places
         self._reader, self._index, self._gops = reader, index, gops
+        self._before: Chunk | None = None  # the chunk that was read last, which the next GOP stands after
         entries = index.entries
         self._stops = {k: entries[k].offset for k in around} | {len(entries): index_begin}
         self._numbers = range(around.start, around.stop + (around.stop == len(entries)))
@@ -218,7 +219,9 @@ class _Around:
         limits, errors = self._reader.limits, None if damage is None else damage.errors
         if k not in self._begins:
             self._begins[k] = self._begin_after_reading(k, damage)
+        self._before = None
         for chunk in self._places.chunks(self._begins[k], self._stops[k], errors):
+            self._before = chunk
             if chunk.type == PACKETS:
                 try:
                     packets = decode_packets(chunk.body, limits)
@@ -241,7 +244,7 @@ class _Around:
                 raise
             damage.errors.append(error.with_traceback(None))
             stop = later[0].offset if later else self._stops[len(self._index.entries)]
-            rest, room = self._places.rest(entry, stop), stop - self._begins[k]
+            rest, room = self._places.rest(entry, self._before), stop - self._begins[k]
             if isinstance(rest, TornGop):
                 return TornGop(replace(rest.gop, room=room), rest.missing, str(error))
             if rest is not None:

@@ -98,14 +98,19 @@ class FieldReader:
 
     def varint(self) -> int:
         """An unsigned 64-bit number in its shortest spelling."""
-        value = 0
-        for index in range(VARINT_BYTES):
-            byte = self.u8()
-            value |= (byte & 0x7F) << 7 * index
+        value = shift = 0
+        spelling = self._data[self._at : self._at + VARINT_BYTES]
+        for byte in spelling:
+            value |= (byte & 0x7F) << shift
+            shift += 7
             if byte < 0x80:
-                if value >= 1 << 64 or (byte == 0 and index > 0):
+                if value >= 1 << 64 or (byte == 0 and shift > 7):
                     break
+                self._at += shift // 7
                 return value
+        else:
+            if len(spelling) < VARINT_BYTES:
+                raise BitstreamError("a number runs past the end of its chunk")
         raise BitstreamError("a number is longer than it may be")
 
     def svarint(self) -> int:

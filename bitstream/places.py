@@ -36,22 +36,18 @@ class Places:
         """The GOP of an entry of the index. BitstreamError, which knows the place, if it is not there."""
         return self._twice(lambda: self._gop(entry))
 
-    def rest(self, entry: IndexEntry, stop: int) -> GopChunk | TornGop | None:
-        """What is left of a damaged GOP, by its checks, which end before `stop`; None if nothing is."""
-        with self._elsewhere():
-            source = self._source(entry.offset + 1, stop)
-            while source.unread_bytes < self._limits.unread_bytes and source.find(SYNC):
-                try:
-                    chunk = read_chunk(source, self._limits)
-                    if chunk is None or chunk.type != CHECKS:
-                        continue
-                    checks = decode_checks(chunk.body, self._limits)
-                except BitstreamError:
-                    continue
-                if (checks.head.begin, len(checks.head.pts)) == (entry.pts, entry.frames):
-                    begin = max(0, chunk.offset - CRC_BYTES - checks.size)
-                    return rest_of(checks, self._source(begin).read(chunk.offset - begin))
+    def rest(self, entry: IndexEntry, before: Chunk | None) -> GopChunk | TornGop | None:
+        """What is left of a damaged GOP, by its checks if they are the chunk `before` it; None if nothing is."""
+        if before is None or before.type != CHECKS or before.end != entry.offset:
             return None
+        try:
+            checks = decode_checks(before.body, self._limits)
+        except BitstreamError:
+            return None
+        if (checks.head.begin, len(checks.head.pts)) != (entry.pts, entry.frames):
+            return None
+        with self._elsewhere():
+            return rest_of(checks, self._source(entry.offset + 1), self._limits)
 
     def gop_end(self, entry: IndexEntry) -> int:
         """Where the chunk of a GOP ends, by its first few bytes alone. BitstreamError if no GOP begins there."""

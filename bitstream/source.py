@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import BinaryIO
 
 READ_BYTES = 1 << 20  # at a time, so that a chunk's claim to be large costs nothing until its bytes come
-TRAIL_BYTES = 1 << 24  # are remembered of what was taken last
 SEARCH_BYTES = 1 << 16  # likewise while looking for something, most of which is then put back
 
 
@@ -13,12 +12,10 @@ class ByteSource:
     """`offset` counts the bytes taken since the file began, whatever the file itself thinks.
 
     At the offset `stop`, if there is one, the file counts as ended. `unread_bytes` is how much was read in vain.
-    `trail` holds the bytes taken last, since it was last made empty, or is None.
     """
 
     def __init__(self, file: BinaryIO, offset: int = 0, stop: int | None = None) -> None:
         self.offset, self.unread_bytes = offset, 0
-        self.trail: bytearray | None = None
         self._file, self._stop = file, stop
         self._back = b""  # bytes put back, of which the first `_at` are taken again
         self._at = 0
@@ -27,26 +24,25 @@ class ByteSource:
         """The next `size` bytes, fewer only where the file ends."""
         if self._stop is not None:
             size = max(0, min(size, self._stop - self.offset))
-        parts = [self._back[self._at : self._at + size]]
-        self._at += len(parts[0])
-        left = size - len(parts[0])
-        if left:
+        data = self._back[self._at : self._at + size]
+        self._at += len(data)
+        if len(data) < size:
             self._back, self._at = b"", 0
-        while left:
-            part = self._file.read(min(left, READ_BYTES))  # an unbuffered pipe gives less than asked
+            data += self._from_file(size - len(data))
+        self.offset += len(data)
+        return data
+
+    def _from_file(self, size: int) -> bytes:
+        parts: list[bytes] = []
+        while size:
+            part = self._file.read(min(size, READ_BYTES))  # an unbuffered pipe gives less than asked
             if part is None:
                 raise BlockingIOError("a non-blocking file has nothing to read yet")
             if not part:
                 break
             parts.append(part)
-            left -= len(part)
-        self.offset += size - left
-        data = b"".join(parts)
-        if self.trail is not None:
-            self.trail += data
-            if len(self.trail) > 2 * TRAIL_BYTES:
-                del self.trail[:-TRAIL_BYTES]
-        return data
+            size -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def unread(self, data: bytes) -> None:
         """Put back what was read last."""
@@ -71,8 +67,6 @@ class ByteSource:
 
     def _put_back(self, data: bytes) -> None:
         self.offset -= len(data)
-        if self.trail and data:
-            del self.trail[-len(data) :]
         if self._at >= len(data) and self._back.startswith(data, self._at - len(data)):
             self._at -= len(data)  # all of it came from there: what follows it need not be moved
         else:

@@ -57,14 +57,17 @@ def find_slope(pts: Sequence[int]) -> Fraction | None:
     Two points `gap` apart whose times differ by d leave the slopes between (d − 1) / gap and (d + 1) / gap,
     and the slopes that all pairs leave are those of the line.
     """
-    low, high = Fraction(0), Fraction(pts[1] - pts[0] + 1)
+    low, low_gap, high, high_gap = 0, 1, pts[1] - pts[0] + 1, 1  # the slopes low / low_gap and high / high_gap
     for gap in range(1, len(pts)):
         differences = [after - before for before, after in zip(pts, pts[gap:], strict=False)]
-        low = max(low, Fraction(max(differences) - 1, gap))
-        high = min(high, Fraction(min(differences) + 1, gap))
-        if low >= high:
+        least, most = max(differences) - 1, min(differences) + 1
+        if least * low_gap > low * gap:
+            low, low_gap = least, gap
+        if most * high_gap < high * gap:
+            high, high_gap = most, gap
+        if low * high_gap >= high * low_gap:
             return None
-    return _simplest_between(low, high)
+    return _simplest_between(Fraction(low, low_gap), Fraction(high, high_gap))
 
 
 def _phase(pts: Sequence[int], slope: Fraction) -> int:

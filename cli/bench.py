@@ -16,6 +16,23 @@ import typer
 from nvcodec.errors import NvcodecError, OutputError
 from nvcodec.files import atomic_output
 
+from .bench_labelled import (
+    COUNT,
+    FEATURES,
+    GENERATION,
+    SAMPLES,
+    VOCABULARY,
+    Count,
+    Features,
+    Generation,
+    Guidance,
+    Models,
+    Steps,
+    Tokenizers,
+    Vocabulary,
+    Wanted,
+    measure_labelled,
+)
 from .bench_progress import bench_progress
 from .messages import print_summary, print_warnings
 from .options import Debug, Json, ModelName, Quiet
@@ -115,6 +132,14 @@ def bench(
     scale: Scale = None,
     scaled_rivals: ScaledRivals = False,
     tokens: Tokens = False,
+    generation: Generation = False,
+    vocabulary: Vocabulary = False,
+    lm: Models = None,
+    tokenizer: Tokenizers = None,
+    features: Features = FEATURES,
+    count: Count = COUNT,
+    steps: Steps = "12,24,64",
+    guidance: Guidance = "0,2",
     out: Out = Path("nvcodec-bench"),
     jobs: Jobs = 1,
     threads: Threads = 0,
@@ -131,6 +156,15 @@ def bench(
     interrupted goes on where it was.
     """
     check_folder(out, force)
+    if generation or vocabulary:
+        if (generation and vocabulary) or tokens:
+            raise typer.BadParameter("--generation, --vocabulary and --tokens measure one thing each: take one")
+        wanted = Wanted(lm or (), tokenizer or (), features, count, steps, guidance, threads)
+        what = GENERATION if generation else VOCABULARY
+        measure_labelled(what, clips, wanted, out, print_tables, as_json=as_json, quiet=quiet)
+        return
+    if lm or tokenizer:
+        raise typer.BadParameter("--lm and --tokenizer are for --generation and --vocabulary")
     require_extra()
     settings = parse_qualities(quality or ())
     with videos(clips) as paths:
@@ -221,7 +255,8 @@ def check_folder(folder: Path, force: bool) -> None:
         return
     if not folder.is_dir():
         raise OutputError(f"{folder} is not a folder")
-    strangers = sorted(path.name for path in folder.iterdir() if path.name not in (RESULTS, SHEET, REPORT, TOKENS))
+    own = (RESULTS, SHEET, REPORT, TOKENS, f"{GENERATION}.", VOCABULARY, SAMPLES)  # how names of ours begin
+    strangers = sorted(path.name for path in folder.iterdir() if not path.name.startswith(own))
     if strangers and not force:
         raise OutputError(f"{folder} holds other files, such as {strangers[0]} (-f writes there all the same)")
 

@@ -17,15 +17,20 @@ import nvcodec
 from nvcodec.interruption import interruption_in
 
 from .bench import bench
+from .classify import classify
 from .concat import concat
 from .cut import cut
+from .data import data_group
 from .decode import decode
 from .demo import demo
 from .encode import encode
 from .export import export
 from .failures import report, reported
+from .fill import fill
+from .generate import generate
 from .info import info
 from .models import models_group
+from .predict import predict
 from .repair import repair
 from .thin import thin
 from .tokens import tokens
@@ -42,6 +47,10 @@ EXAMPLES = {
     thin: "nvcodec thin out.mgv small.mgv --bitrate 200k",
     repair: "nvcodec repair broken.mgv whole.mgv",
     tokens: "nvcodec tokens clip.mp4 clip.npz",
+    generate: "nvcodec generate --class 3-turn -n 4 --seed 1 turning.mp4",
+    predict: "nvcodec predict clip.mp4 longer.mp4 --seconds 1",
+    fill: "nvcodec fill clip.mp4 filled.mp4 --box 16,16,32,32",
+    classify: "nvcodec classify clip.mp4 --probe probe.safetensors",
     demo: "nvcodec demo",
     train: "nvcodec train joint small.toml --data clips --set steps=2000",
     export: "nvcodec export runs/small small.safetensors",
@@ -58,6 +67,7 @@ app = typer.Typer(
 )
 for _command, _example in EXAMPLES.items():
     app.command(epilog=f"Example: {_example}")(reported(_command))
+app.add_typer(data_group(), name="data", epilog="Example: nvcodec data moving clips/moving")
 app.add_typer(models_group(), name="models", epilog="Example: nvcodec models add mine.safetensors")
 
 

@@ -1,4 +1,4 @@
-"""`nvcodec models`: what can code and decode here; `add` takes weights in, `remove` lets them go."""
+"""`nvcodec models`: what networks are here, and of what kind; `add` takes weights in, `remove` lets them go."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def models(context: typer.Context, as_json: Json = False, debug: Debug = False) 
         return
     for model in installed:
         print_summary(
-            f"{model.name}: {model.parameters / 1e6:.1f} million parameters, {size_text(model.bytes)}\n"
+            f"{model.name}: {model.kind}, {model.parameters / 1e6:.1f} million parameters, {size_text(model.bytes)}\n"
             f"  sha256 {model.sha256}\n"
             f"  {model.path}"
         )
@@ -81,6 +81,7 @@ def facts_of(model: Any) -> dict[str, Any]:
     """An installed model, for programs."""
     return {
         "name": model.name,
+        "kind": model.kind,
         "sha256": model.sha256,
         "path": str(model.path),
         "bytes": model.bytes,

@@ -1,33 +1,41 @@
-"""`nvcodec train`: tokenizer and prior learn from folders of videos and photographs."""
+"""`nvcodec train`: tokenizer and prior learn from videos and photographs, a language model from tokens."""
 
 from __future__ import annotations
 
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nvcodec.errors import NvcodecError, OutputError
+from nvcodec.errors import NvcodecError
 
 from .messages import count_text, print_summary, print_warnings
 from .options import Debug, Quiet
+from .train_lm import train_lm
+from .train_probe import train_probe
+from .training import check_run_folder, progress_bar, with_settings
+
+LM = "lm"
+PROBES = ("probe", "features")
+TOKENIZER = "compact"  # whose tokens a probe reads
 
 Stage = Annotated[
     str,
     typer.Argument(
-        metavar="STAGE", help="joint: tokenizer and prior together. tokenizer or prior: that alone.", show_default=False
+        metavar="STAGE",
+        help="joint: tokenizer and prior together. tokenizer or prior: that alone. lm: the language model. "
+        "probe: what names the classes of clips. features: what generated clips are measured by.",
+        show_default=False,
     ),
 ]
 Config = Annotated[
     Path,
     typer.Argument(
-        metavar="CONFIG",
-        help="A TOML file of settings that are not the defaults, or a name: tiny, magvit2, prior-300m.",
+        metavar="CONFIG|DIR",
+        help="For probe and features, the labelled set to learn. For all others a TOML file of settings that are not "
+        "the defaults, or a name: tiny, compact, magvit2, prior-300m, "
+        "lm-tiny, lm-tiny-next, lm-307m.",
         show_default=False,
     ),
 ]
@@ -36,11 +44,20 @@ Folder = Annotated[
     typer.Option("--run", help="Folder of the run. Left out: runs/ and the name of CONFIG.", show_default=False),
 ]
 Data = Annotated[
-    list[Path], typer.Option("--data", metavar="DIR", help="Folder of videos and photographs; may be repeated.")
+    list[Path] | None,
+    typer.Option(
+        "--data",
+        metavar="DIR|TAR",
+        help="Folder of videos, photographs and WebDataset shards, or shards, such as train-{000..099}.tar; "
+        "may be repeated.",
+        show_default=False,
+    ),
 ]
 Validate = Annotated[
     list[Path] | None,
-    typer.Option("--validate", metavar="DIR", help="Folder of clips to measure on, none of --data; may be repeated."),
+    typer.Option(
+        "--validate", metavar="DIR|TAR", help="Clips to measure on, none of --data, likewise; may be repeated."
+    ),
 ]
 Cache = Annotated[
     Path | None,
@@ -55,18 +72,33 @@ Origin = Annotated[
     Path | None,
     typer.Option("--start", metavar="RUN|FILE", help="Begin with what a run or model has learnt.", show_default=False),
 ]
+Tokens = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer",
+        metavar="NAME|FILE",
+        help="For lm and probe: the weights whose tokens are learnt; compact for probe.",
+        show_default=False,
+    ),
+]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", metavar="NAME", help="For probe: tokens, as usual, or pixels.", show_default=False),
+]
 
 
 def train(
     stage: Stage,
     config: Config,
-    data: Data,
+    data: Data = None,
     validate: Validate = None,
     run: Folder = None,
     cache: Cache = None,
     resume: Resume = False,
     settings: Settings = None,
     start: Origin = None,
+    tokenizer: Tokens = None,
+    reads: Input = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -74,45 +106,46 @@ def train(
 
     Files that cannot be read are left out and listed. Nothing but the same configuration and data, on as many
     processes, goes on exactly where it stood. A tokenizer or prior alone learns beside the other half that --start
-    brings, which stays as it is.
+    brings, which stays as it is. A language model learns a labelled set, of which --data is the one folder;
+    a probe and a feature network learn one, which stands in the place of CONFIG.
     """
+    if stage in PROBES:
+        _train_probe(stage, config, data, validate, run, cache, resume, settings, start, tokenizer, reads, quiet)
+        return
+    if reads is not None:
+        raise typer.BadParameter("only probe takes it", param_hint="--input")
+    if not data:
+        raise typer.BadParameter("something to learn from is needed", param_hint="--data")
     folder = Path("runs") / config.stem if run is None else run
-    from nvcodec.train.checkpoint import CHECKPOINT
+    if stage == LM:
+        if tokenizer is None or len(data) != 1 or validate:
+            raise typer.BadParameter("lm takes --tokenizer and one --data, and no --validate")
+        train_lm(config, data[0], tokenizer, folder, cache, resume, settings, start, quiet)
+        return
+    if tokenizer is not None:
+        raise typer.BadParameter("only lm and probe take it", param_hint="--tokenizer")
     from nvcodec.train.config import STAGES, check, check_start
-    from nvcodec.train.prepare import overlap, prepare
+    from nvcodec.train.prepare import prepare
     from nvcodec.train.processes import join_processes, leave_processes
     from nvcodec.train.run import Run
     from nvcodec.train.settings import read_settings, with_setting
+    from nvcodec.train.sources import Source, overlap
 
     if stage not in STAGES:
-        raise typer.BadParameter(f"there is no stage {stage!r}; there are {', '.join(STAGES)}")
-    wanted = read_settings(config)
-    for setting in settings or ():
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{setting!r} is not KEY=VALUE", param_hint="--set")
-        wanted = with_setting(wanted, key, value)
-    wanted = with_setting(wanted, "stage", stage)
+        raise typer.BadParameter(f"there is no stage {stage!r}; there are {', '.join((*STAGES, LM, *PROBES))}")
+    wanted = with_setting(with_settings(read_settings(config), settings), "stage", stage)
     check(wanted)
-    there = (folder / CHECKPOINT).exists()
-    if resume and not there:
-        raise NvcodecError(f"{folder} has no checkpoint to go on from; without --resume a new run begins")
-    if there and not resume:
-        raise OutputError(f"{folder} is a run already; --resume goes on with it, --run names another folder")
+    check_run_folder(folder, resume)
     if not resume:
         check_start(wanted, start)
     measured = validate or []
-    for option, sources in (("--data", data), ("--validate", measured)):
-        for source in sources:
-            if not source.is_dir():
-                raise NvcodecError(f"{option} {source}: there is no such folder")
     both = overlap(data, measured)
     if both is not None:
-        raise NvcodecError(f"{both} is below --data and below --validate: what is learnt from measures nothing")
+        raise NvcodecError(f"{both} is in --data and in --validate: what is learnt from measures nothing")
     first = int(os.environ.get("RANK", "0")) == 0
     broken: list[str] = []
 
-    def leave_out(source: Path, error: str) -> None:
+    def leave_out(source: Source, error: str) -> None:
         broken.append(f"left out {source}: {error}")
 
     join_processes()
@@ -125,7 +158,7 @@ def train(
             training = Run(wanted, folder, files, start, held_out)
         except ValueError as error:
             raise NvcodecError(f"{', '.join(map(str, data))}: {error}") from error
-        with _progress_bar(wanted.steps, training.step, quiet or not first) as watch:
+        with progress_bar("training", "steps", wanted.steps, training.step, quiet or not first) as watch:
             training.train(watch)
     finally:
         leave_processes()
@@ -133,29 +166,26 @@ def train(
         print_summary(f"{folder}: {count_text(training.step, 'step')} of {len(files)} prepared files")
 
 
-@contextmanager
-def _progress_bar(steps: int, done: int, quiet: bool) -> Iterator[Callable[[int], None] | None]:
-    """Gives what is told each step; None when nobody could watch."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    with Progress(
-        TextColumn("training"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bars:
-        task = bars.add_task("training", total=steps, completed=done, speed="")
-        began = time.monotonic()
-
-        def watch(step: int) -> None:
-            speed = (step - done) / max(time.monotonic() - began, 1e-9)
-            bars.update(task, completed=step, speed=f"{speed:.2f} steps/s")
-
-        yield watch
+def _train_probe(
+    stage: str,
+    labelled: Path,
+    data: list[Path] | None,
+    validate: list[Path] | None,
+    run: Path | None,
+    cache: Path | None,
+    resume: bool,
+    settings: list[str] | None,
+    start: Path | None,
+    tokenizer: str | None,
+    reads: str | None,
+    quiet: bool,
+) -> None:
+    """The stages that learn classes."""
+    if data or validate or start is not None:
+        raise typer.BadParameter(f"{stage} takes one labelled set, and neither --data nor --validate nor --start")
+    usual = "tokens" if stage == "probe" else "pixels"
+    reads = usual if reads is None else reads
+    if tokenizer is not None and reads == "pixels":
+        raise typer.BadParameter("pixels need none", param_hint="--tokenizer")
+    folder = Path("runs") / (stage if stage == "features" else f"{stage}-{reads}") if run is None else run
+    train_probe(stage, labelled, reads, tokenizer or TOKENIZER, folder, cache, resume, settings, quiet)

@@ -106,11 +106,16 @@ def test_benchmarks_never_import_the_command_line() -> None:
         ("media", ()),
         ("tokenizer", ()),
         ("prior", ("tokenizer.conditioning", *CONSTANTS)),
+        ("datasets", ("media",)),
         ("weights", ("tokenizer", "prior")),
         ("codec", ("bitstream", "media", "tokenizer", "prior", "weights")),
         # The prior only to write tokens as a file: what generates reads no probability of the codec's.
         ("generate", ("bitstream", "media", "tokenizer", "prior.choosing.LevelChooser", "weights", "codec")),
-        ("train", ("bitstream", "media", "tokenizer", "prior", "weights", "codec", "generate")),
+        ("understand", ("datasets", "tokenizer", "weights")),
+        (
+            "train",
+            ("bitstream", "media", "datasets", "tokenizer", "prior", "weights", "codec", "generate", "understand"),
+        ),
     ],
 )
 def test_a_room_of_the_library_knows_only_the_rooms_before_it(room: str, doors: tuple[str, ...]) -> None:
@@ -129,7 +134,16 @@ def test_a_room_of_the_library_knows_only_the_rooms_before_it(room: str, doors: 
 
 
 @pytest.mark.parametrize(
-    ("room", "foreign"), [("media", "torch"), ("tokenizer", "av"), ("prior", "av"), ("codec", "av"), ("generate", "av")]
+    ("room", "foreign"),
+    [
+        ("media", "torch"),
+        ("datasets", "torch"),
+        ("tokenizer", "av"),
+        ("prior", "av"),
+        ("codec", "av"),
+        ("generate", "av"),
+        ("understand", "av"),
+    ],
 )
 def test_networks_know_nothing_of_ffmpeg_and_media_nothing_of_torch(room: str, foreign: str) -> None:
     assert [line for line in crossings("nvcodec", foreign) if line.startswith(f"nvcodec/{room}/")] == []

@@ -1,6 +1,7 @@
 """What `nvcodec bench` has to show: one page to look at (`write_report`), tables for a terminal and for Markdown.
 
-Everything here is made of `Results` alone. `python -m nvcodec.benchmarks.report results.json` prints the Markdown.
+The page is made of `Results` alone; tables of other measurements are in files called `…_tables.py`.
+`python -m nvcodec.benchmarks.report results.json` prints the Markdown.
 """
 
 from .contents import markdown_report, terminal_tables

@@ -175,7 +175,7 @@ def _rest_of(model: Model, header: StreamHeader, torn: TornGop, limits: Limits) 
     pts, size = torn.pts, grid_size(header.width, header.height)
     try:
         coded = _coded(header, torn.gop, limits)
-        levels = decode_torn_planes(model, coded, size, latent_frames(len(pts)))
+        levels = decode_torn_planes(model, coded, size, latent_frames(len(pts)), torn.missing)
     except BitstreamError as error:
         return LostGop(torn.begin, torn.end, len(pts), str(error), pts)
     kept = 1 + STEP_FRAMES * (len(levels) - 1) if levels else 0

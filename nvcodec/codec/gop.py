@@ -237,8 +237,8 @@ class PlaneWriter:
 class PlaneReader:
     """The decoder's port: takes the bits from a payload."""
 
-    def __init__(self, payload: bytes, *, torn: bool = False) -> None:
-        self.decoder = BitDecoder(payload, torn=torn)
+    def __init__(self, payload: bytes, *, missing: int = 0) -> None:
+        self.decoder = BitDecoder(payload, missing=missing)
 
     def begin(self, positions: Tensor, dims: slice) -> None:
         """Nothing depends on where the bits belong."""
@@ -298,12 +298,14 @@ def decode_planes(
 
 
 @torch.inference_mode()
-def decode_torn_planes(model: Model, gop: CodedGop, size: tuple[int, int], latents: int) -> list[Tensor]:
-    """Levels `[h·w, D]` int16 of the first latent frames of a GOP, as many as the end of its payload tells.
+def decode_torn_planes(
+    model: Model, gop: CodedGop, size: tuple[int, int], latents: int, missing: int
+) -> list[Tensor]:
+    """Levels `[h·w, D]` int16 of the first latent frames of a GOP whose payload lacks its last `missing` bytes.
 
-    BitstreamError for what no encoder writes.
+    As many as what is there tells. BitstreamError for what no encoder writes.
     """
-    port = PlaneReader(gop.payload, torn=True)
+    port = PlaneReader(gop.payload, missing=missing)
     decoded = _decoded_frames(model, gop, size, latents, port)
     return list(takewhile(lambda _: port.decoder.is_sound(), decoded))
 

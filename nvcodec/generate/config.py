@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from nvcodec.errors import NvcodecError
 
+OBJECTIVES = ("masked", "next")  # what it has learnt to tell (`objectives.py`)
+
 
 @dataclass(frozen=True)
 class LmConfig:
-    """Sizes of the transformer. The defaults are `lm-tiny`.
+    """Sizes of the transformer.
 
     `grid` is the largest (T', h, w) that it has positions for. A token of `token_bits` bits is read and written as
     `factors` parts of equally many bits: 2 are the paper's two tables of 2^9, 18 are bits. `classes` 0: no classes.
@@ -37,9 +39,3 @@ class LmConfig:
     def factor_bits(self) -> int:
         """Bits of one part of a token."""
         return self.token_bits // self.factors
-
-
-LM_TINY = LmConfig()
-# As large as the masked transformer of MAGVIT-v2 (Yu et al. 2023, table 1: 307 million parameters).
-LM_307M = LmConfig(classes=600, width=1024, layers=24, heads=16)
-CONFIGS = {"lm-tiny": LM_TINY, "lm-307m": LM_307M}

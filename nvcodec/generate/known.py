@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from nvcodec.errors import NvcodecError
 from nvcodec.tokenizer.frames import GRID
@@ -46,3 +47,15 @@ def inside_box(grid: Grid, box: tuple[int, int, int, int]) -> Tensor:
     if not bool(known.any()):
         raise NvcodecError(f"the box {x},{y},{width},{height} holds no whole position of {GRID} by {GRID} pixels")
     return known.flatten()
+
+
+def outside_mask(grid: Grid, mask: Tensor) -> Tensor:
+    """In-painting: all is known but the positions of which a pixel is in `mask` [H, W] bool, in every frame.
+
+    NvcodecError for a mask of another size than the grid's pictures.
+    """
+    wanted = grid[1] * GRID, grid[2] * GRID
+    if mask.shape != wanted:
+        raise NvcodecError(f"the mask is {mask.shape[1]}x{mask.shape[0]}, not {wanted[1]}x{wanted[0]} pixels")
+    touched = F.max_pool2d(mask[None].float(), GRID)[0] > 0
+    return (~touched).expand(grid).flatten()

@@ -62,9 +62,12 @@ def next_loss(model: TokenTransformer, tokens: Tensor, classes: Tensor, grid: Gr
 
 
 def without_some_classes(
-    classes: Tensor, model: TokenTransformer, generator: torch.Generator, share: float = 0.1
+    classes: Tensor, model: TokenTransformer, generator: torch.Generator, share: float | Tensor = 0.1
 ) -> Tensor:
-    """Classes `[B]` of which a `share` is left out, by which guidance has a model without a class to lean on."""
+    """Classes `[B]` of which a `share` is left out, by which guidance has a model without a class to lean on.
+
+    `share` may be one for each, `[B]`.
+    """
     dropped = torch.rand(classes.shape, generator=generator) < share
     return torch.where(dropped.to(classes.device), model.no_class, classes)
 

@@ -1,13 +1,15 @@
 """Videos and `.mgv` files become tokens, and tokens become either again.
 
-Tokens are the codec's token reading, and all the work is the codec's: its closed loop chooses them, its prior and
-ANS make a `.mgv` file of them, its decoder shows them.
+Tokens of a codec's model are its token reading, and all the work is the codec's: its closed loop chooses them, its
+prior and ANS make a `.mgv` file of them, its decoder shows them. Tokens of the language model's tokenizer become a
+video (`compact_tokens.py`) and no `.mgv` file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,11 +32,14 @@ from nvcodec.prior.choosing import LevelChooser
 from nvcodec.tokenizer.frames import from_planes
 from nvcodec.tokenizer.lfq import pack, unpack
 from nvcodec.tokenizer.motion import MOTION_DIMS
-from nvcodec.weights import Model, load, load_by_id
+from nvcodec.weights import Model, installed, load, load_by_id, load_network, load_network_by_hash
+from nvcodec.weights.catalogue import CODEC, every_model, own_folder
 
 from .archive import TOKENS_MAX
 from .clip import TOKEN_BITS, GopTimes, TokenClip
+from .compact_tokens import checked_tokenizer, pictures_of_tokens, tokens_of_steps
 
+Size = tuple[int, int]  # h and w, in positions
 Gop = tuple[GopTimes, np.ndarray]  # with its tokens [T', h, w]
 
 
@@ -59,7 +64,7 @@ def clip_of_video(
         MediaReader(source, start_s=start_s, duration_s=duration_s, scale=scale, audio=False, threads=threads) as media,
     ):
         video = media.video
-        networks = _checked(load(model, device))
+        reading, sha256 = _reading_of(model, device)
         size = grid_size(video.width, video.height)
         done = 0
 
@@ -72,15 +77,15 @@ def clip_of_video(
                     seen.extend(step)
                     yield torch.stack([from_planes(p.y, p.u, p.v, video.bit_depth) for p in step], dim=1)
 
-            levels = [frame.level for frame in analyse(networks, tensors(), own)]
+            tokens = reading(tensors(), own, size)
             done += len(seen)
             if progress is not None:
                 progress(Progress("tokenizing", done, media.frame_count))
-            return GopTimes(tuple(p.pts for p in seen), seen[-1].duration), tokens_of_levels(levels, size)
+            return GopTimes(tuple(p.pts for p in seen), seen[-1].duration), tokens
 
         parts = parts_of(media, gop_frames(video.width, video.height, gop), 0, tokens_of_gop)
         gops = list(_bounded(part.gop for part in parts if part.gop is not None))
-    return _joined(gops, partial(TokenClip, video=video, model_sha256=networks.sha256))
+    return _joined(gops, partial(TokenClip, video=video, model_sha256=sha256))
 
 
 def clip_of_coded(file: BinaryIO, progress: Watcher | None = None) -> TokenClip:
@@ -113,8 +118,11 @@ def clip_of_coded(file: BinaryIO, progress: Watcher | None = None) -> TokenClip:
 def write_coded(clip: TokenClip, file: BinaryIO, progress: Watcher | None = None) -> int:
     """Write the tokens to `file` as `.mgv`, without loss; how many bytes that took. `file` need not seek.
 
-    Mirror of `clip_of_coded`. ModelMismatch when the weights that the tokens are of are not here.
+    Mirror of `clip_of_coded`. ModelMismatch when the weights that the tokens are of are not here, NvcodecError when
+    these are no codec.
     """
+    if _kind_of(clip.model_sha256) != CODEC:
+        raise NvcodecError("a .mgv file holds a codec's tokens, and these are another model's; make a video of them")
     model = _model_of(clip, "cpu")
     size = clip.tokens.shape[1:]
     writer = ContainerWriter(file)
@@ -150,10 +158,14 @@ def write_video(
 
     Mirror of `clip_of_video`. ModelMismatch when the weights are not here, OutputError for what cannot be written.
     """
-    model = _model_of(clip, device)
+    if _kind_of(clip.model_sha256) == CODEC:
+        shown = pictures_of_clip(clip, _model_of(clip, device))
+    else:
+        network = checked_tokenizer(load_network_by_hash(clip.model_sha256, "the archive", own_folder(), device))
+        shown = chain.from_iterable(pictures_of_tokens(network, clip.video, *gop) for gop in clip.by_gop())
     options = {"lossless": lossless, "container": container, "threads": threads, "replace": replace}
     with torch_threads(threads), MediaWriter(target, clip.video, (), {}, **options) as out:
-        for done, picture in enumerate(pictures_of_clip(clip, model), start=1):
+        for done, picture in enumerate(shown, start=1):
             out.write(picture)
             if progress is not None:
                 progress(Progress("decoding", done, clip.frames))
@@ -167,7 +179,7 @@ def pictures_of_clip(clip: TokenClip, model: Model) -> Iterator[Picture]:
         yield from pictures_of(model, clip.video, DecodedGop(chunk, levels_of_tokens(tokens, model)))
 
 
-def tokens_of_levels(levels: Iterable[Tensor], size: tuple[int, int]) -> np.ndarray:
+def tokens_of_levels(levels: Iterable[Tensor], size: Size) -> np.ndarray:
     """Tokens `[T', h, w]` uint32 of the levels `[h·w, 4 + D]` of latent frames, read as tokens; `size` is (h, w)."""
     signs = torch.stack([level[:, MOTION_DIMS : MOTION_DIMS + TOKEN_BITS] for level in levels])  # [T', h·w, 18]
     return pack(signs).reshape(-1, *size).numpy().astype(np.uint32)
@@ -184,6 +196,25 @@ def levels_of_tokens(tokens: np.ndarray, model: Model) -> Tensor:
     levels = torch.zeros(*signs.shape[:2], MOTION_DIMS + model.prior.config.latent_dims, dtype=torch.int16)
     levels[..., MOTION_DIMS : MOTION_DIMS + TOKEN_BITS] = signs.to(torch.int16)
     return levels
+
+
+def _reading_of(name: str, device: str) -> tuple[Callable[[Iterator[Tensor], GopQuality, Size], np.ndarray], str]:
+    """What makes tokens `[T', h, w]` of a GOP's steps at a grid (h, w), by the model of that name; and its SHA-256."""
+    if any(model.name == name and model.kind != CODEC for model in installed()):
+        loaded = load_network(name, device)
+        network = checked_tokenizer(loaded)
+        return lambda steps, own, size: tokens_of_steps(network, steps), loaded.sha256
+    model = _checked(load(name, device))
+
+    def read(steps: Iterator[Tensor], own: GopQuality, size: Size) -> np.ndarray:
+        return tokens_of_levels((frame.level for frame in analyse(model, steps, own)), size)
+
+    return read, model.sha256
+
+
+def _kind_of(sha256: str) -> str:
+    """The kind of the model with that hash; CODEC where there is none, for whose sake that is said."""
+    return next((model.kind for model in every_model() if model.sha256 == sha256), CODEC)
 
 
 def _model_of(clip: TokenClip, device: str) -> Model:

@@ -4,6 +4,8 @@ The sequence is a class, or none, and then the N = T'·h·w tokens of a grid, la
 row. Bidirectional, place 1 + i holds token i or a mask, and its state tells token i. Causal, place i (the class is
 place 0) tells token i from what stands there and before; there its position is that of the token it tells.
 
+The class is added to every place as well: by attention to one place among hundreds it is found late.
+
 Pre-norm, scaled-dot-product attention, learned positions for time, row and column that add up.
 """
 
@@ -17,6 +19,9 @@ from .config import LmConfig
 from .vocabulary import Vocabulary
 
 Grid = tuple[int, int, int]
+# Of numbers at first. Positions stand out, for by them attention finds a place's neighbours, and classes above tokens:
+# they are the same at every place, and cost nothing there.
+TOKEN_SCALE, POSITION_SCALE, CLASS_SCALE = 0.02, 0.2, 0.1
 
 
 class KvCache:
@@ -35,6 +40,23 @@ class KvCache:
         self._kept[layer, 1, :, :, self.length : end] = value.detach()
         kept = self._kept[layer, :, :, :, :end]
         return kept[0], kept[1]
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, causal: bool) -> Tensor:
+    """Scaled-dot-product attention `[B, heads, places, C/heads]`; `mask` [places, places before and now] bool says what
+    is seen, or each sees itself and those before it where it is `causal`.
+
+    Written out for bfloat16 on a CPU, where PyTorch's own takes twice as long (16 clips of 320 tokens, forward and
+    backward: 33 ms against 72 on one thread).
+    """
+    if query.dtype != torch.bfloat16 or query.device.type != "cpu":
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
+    scores = query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)
+    if causal:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(-1) @ value
 
 
 class Block(nn.Module):
@@ -60,7 +82,7 @@ class Block(nn.Module):
             key, value = cache.extended(layer, key, value)
             before = cache.length
             mask = torch.ones(places, before + places, dtype=torch.bool, device=x.device).tril(before)
-        y = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal and mask is None)
+        y = attend(query, key, value, mask, causal=causal and mask is None)
         y = self.out(y.transpose(1, 2).reshape(b, places, width))
         x = x + F.dropout(y, self.dropout, self.training)
         y = self.down(F.gelu(self.up(self.norm_feed(x))))
@@ -80,8 +102,10 @@ class TokenTransformer(nn.Module):
         self.positions = nn.ParameterList(torch.empty(side, width) for side in config.grid)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
-        for table in (self.mask, self.classes.weight, *self.positions):
-            nn.init.normal_(table, std=0.02)
+        nn.init.normal_(self.mask, std=TOKEN_SCALE)
+        for table in self.positions:
+            nn.init.normal_(table, std=POSITION_SCALE)
+        nn.init.normal_(self.classes.weight, std=CLASS_SCALE)
         for block in self.blocks:  # so that the sum over the layers starts as large as one of them
             assert isinstance(block, Block)
             for layer in (block.out, block.down):
@@ -101,8 +125,9 @@ class TokenTransformer(nn.Module):
 
     def all_at_once(self, tokens: Tensor, masked: Tensor, classes: Tensor, grid: Grid) -> Tensor:
         """Logits `[B, N, F, 2^b]` of every token from all that are not `masked` [B, N] bool; `tokens` [B, N] int64."""
-        x = torch.where(masked[..., None], self.mask, self.vocabulary.embed(tokens)) + self.position(grid)
-        x = torch.cat([self.classes(classes)[:, None], x], dim=1)
+        kind = self.classes(classes)[:, None]
+        x = torch.where(masked[..., None], self.mask, self.vocabulary.embed(tokens)) + self.position(grid) + kind
+        x = torch.cat([kind, x], dim=1)
         for block in self.blocks:
             x = block(x, causal=False)
         return self.vocabulary.logits(self.norm(x[:, 1:]))
@@ -116,9 +141,10 @@ class TokenTransformer(nn.Module):
         """
         begin = cache.length if cache is not None else 0
         inputs = tokens[:, :-1] if cache is None else tokens
-        x = self.vocabulary.embed(inputs)
+        kind = self.classes(classes)[:, None]
+        x = self.vocabulary.embed(inputs) + kind
         if begin == 0:
-            x = torch.cat([self.classes(classes)[:, None], x], dim=1)
+            x = torch.cat([kind, x], dim=1)
         places = x.shape[1]
         x = x + self.position(grid)[begin : begin + places]
         for layer, block in enumerate(self.blocks):

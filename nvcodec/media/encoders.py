@@ -15,9 +15,10 @@ CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", "
 MUXER_OPTIONS = {
     "mp4": {"movflags": "+faststart"},
     "mov": {"movflags": "+faststart"},
-    # Sound may begin before 0, by the samples its coder put in front: leave its times alone.
-    "matroska": {"avoid_negative_ts": "disabled", "write_crc32": "0"},
-    "webm": {"avoid_negative_ts": "disabled", "write_crc32": "0"},
+    # Sound may begin before 0, by the samples its coder put in front: leave its times alone. Bit-exact: without the
+    # random number that else names a file, so that the same input makes the same bytes.
+    "matroska": {"avoid_negative_ts": "disabled", "write_crc32": "0", "fflags": "+bitexact"},
+    "webm": {"avoid_negative_ts": "disabled", "write_crc32": "0", "fflags": "+bitexact"},
 }
 
 

@@ -1,8 +1,8 @@
-"""Pictures to latents to tokens and back: `tiny`, which ships, and `magvit2`, the paper's network.
+"""Pictures to latents to tokens and back: `tiny` for the codec, `compact` for the language model, and `magvit2`.
 
 A tokenizer turns 1 + 4k frames into 1 + k latent frames at 1/8 of the width and height, causally; the signs
 of the latents are the token (`lfq`). This door is light: a network and PyTorch are loaded when first asked
-for.
+for. `CompactTokenizer.features` gives a clip as an array of what the network sees at every position.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .causal_conv import CausalState
+    from .compact import CompactConfig, CompactTokenizer
     from .lfq import LfqConfig
     from .magvit2 import Magvit2Tokenizer
     from .magvit2_config import Magvit2Config
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CausalState",
+    "CompactConfig",
+    "CompactTokenizer",
     "LfqConfig",
     "Magvit2Config",
     "Magvit2Tokenizer",
@@ -28,6 +31,8 @@ __all__ = [
 
 _HOMES = {
     "CausalState": "causal_conv",
+    "CompactConfig": "compact",
+    "CompactTokenizer": "compact",
     "LfqConfig": "lfq",
     "Magvit2Config": "magvit2_config",
     "Magvit2Tokenizer": "magvit2",

@@ -32,6 +32,12 @@ def from_planes(y: np.ndarray, u: np.ndarray, v: np.ndarray, bit_depth: int) -> 
     return torch.cat([F.pixel_unshuffle(luma[None], 2) - 0.5, 2 * chroma - 2 * 128 / 255])
 
 
+def to_frames(packed: Tensor) -> Tensor:
+    """Packed 8-bit samples `[6, …]` (`nvcodec/media/packing.py`) to the same numbers as `from_planes` gives."""
+    x = packed.float() / 255
+    return torch.cat([x[:4] - 0.5, 2 * (x[4:] - 128 / 255)])
+
+
 def _extend(plane: np.ndarray, width: int, height: int) -> Tensor:
     x = torch.from_numpy(np.ascontiguousarray(plane).astype(np.float32))
     rows, columns = height - x.shape[0], width - x.shape[1]

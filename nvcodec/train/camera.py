@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nvcodec.train.prepare import to_frames
+from nvcodec.tokenizer.frames import to_frames
 
 STANDING_SHARE = 0.15  # of the cameras do not move
 FASTEST = 6.0  # luma pixels a frame

@@ -13,14 +13,13 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.state_dict_loader import load as load_parts
 from torch.distributed.checkpoint.state_dict_saver import save as save_parts
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from nvcodec.train.networks import TrainedModel
 from nvcodec.train.processes import place, wait_for_all
 from nvcodec.weights.catalogue import read_header
 
@@ -30,7 +29,7 @@ WHOLE = "model-00001-of-00001.safetensors"  # what torch.distributed.checkpoint 
 MODEL, AVERAGE, OPTIMIZER, STEP = "model.", "average.", "optimizer.", "step"
 
 
-def save(path: Path, model: TrainedModel, average: dict[str, Tensor], optimizer: Optimizer, step: int) -> None:
+def save(path: Path, model: nn.Module, average: dict[str, Tensor], optimizer: Optimizer, step: int) -> None:
     """Write everything needed to go on; the old checkpoint stays until the new one is whole. All processes call it."""
     tensors = {MODEL + key: value for key, value in model.state_dict().items()}
     tensors |= {AVERAGE + key: value for key, value in average.items()}
@@ -63,7 +62,7 @@ def _save_shards(path: Path, tensors: dict[str, Tensor]) -> None:
     wait_for_all()
 
 
-def load(path: Path, model: TrainedModel, optimizer: Optimizer) -> tuple[dict[str, Tensor], int]:
+def load(path: Path, model: nn.Module, optimizer: Optimizer) -> tuple[dict[str, Tensor], int]:
     """Put a checkpoint into `model` and `optimizer`; gives the average and the step. Mirror of `save`."""
     state = model.state_dict()
     if any(isinstance(tensor, DTensor) for tensor in state.values()):

@@ -6,19 +6,22 @@ import dataclasses
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from nvcodec.errors import NvcodecError
 from nvcodec.prior.transformer import PriorConfig
+from nvcodec.tokenizer.compact import CompactConfig
 from nvcodec.tokenizer.lfq import LfqConfig
 from nvcodec.tokenizer.magvit2_config import Magvit2Config
 from nvcodec.tokenizer.tiny import TinyConfig
 from nvcodec.train.data import DataConfig
 from nvcodec.train.joint import LossConfig
+from nvcodec.train.loop import LoopConfig
 
+C = TypeVar("C", bound=LoopConfig)
 CONFIG = "config.json"
 STAGES = ("joint", "tokenizer", "prior")
-NETWORKS = ("tiny", "magvit2")
+NETWORKS = ("tiny", "magvit2", "compact")
 SMALLEST_CROP = 32  # luma pixels a side, of the codec's networks: no group of positions is empty
 
 # What a run may go on with otherwise than it began; anything else makes another run.
@@ -37,30 +40,17 @@ class ValidationConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(LoopConfig):
     """A training run. Everything that decides its result, with the data's files."""
 
-    steps: int = 8000
-    batch: int = 8  # clips a process, at once
-    accumulate: int = 1  # such batches to an optimizer step
-    learning_rate: float = 1e-3
-    transform_share: float = 0.1  # of that rate, for the linear transforms
-    warmup: int = 200
-    final_rate: float = 0.02  # share of the learning rate left at the end of the cosine
-    clip_norm: float = 5.0
-    norm_limit: float = 20000.0  # a step with a larger gradient, or none that is a number, is left out
-    average: float = 0.998  # decay of the moving average of the weights, which is what is exported
-    seed: int = 1
-    checkpoint_steps: int = 150
-    log_steps: int = 10
-    bfloat16: bool = True
-    sharded: bool = False  # over the processes (FSDP2), instead of whole in each (DDP)
+    transform_share: float = 0.1  # of the learning rate, for the linear transforms
     long_clips: tuple[int, ...] = (1, 1, 1, 2, 4)  # optimizer steps that a clip goes on for, drawn at random
     stage: str = "joint"  # what learns: both, or the tokenizer or the prior alone
-    network: str = "tiny"  # or magvit2, a tokenizer alone
+    network: str = "tiny"  # or magvit2 or compact, a tokenizer alone
     tokenizer: TinyConfig = field(default_factory=TinyConfig)
     prior: PriorConfig = field(default_factory=PriorConfig)
     magvit2: Magvit2Config = field(default_factory=Magvit2Config)
+    compact: CompactConfig = field(default_factory=CompactConfig)
     lfq: LfqConfig = field(default_factory=LfqConfig)
     data: DataConfig = field(default_factory=DataConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -71,10 +61,13 @@ def check(config: TrainConfig) -> None:
     """NvcodecError for settings that do not go together."""
     if config.stage not in STAGES or config.network not in NETWORKS:
         raise NvcodecError(f"stage is one of {', '.join(STAGES)} and network one of {', '.join(NETWORKS)}")
-    if config.network == "magvit2" and config.stage != "tokenizer":
-        raise NvcodecError("magvit2 is a tokenizer without a prior: nvcodec train tokenizer trains it")
-    if config.network == "magvit2" and set(config.long_clips) != {1}:
-        raise NvcodecError("magvit2 learns from whole clips: long_clips is 1")
+    if config.network != "tiny" and config.stage != "tokenizer":
+        raise NvcodecError(f"{config.network} is a tokenizer without a prior: nvcodec train tokenizer trains it")
+    if config.network != "tiny" and set(config.long_clips) != {1}:
+        raise NvcodecError(f"{config.network} learns from whole clips: long_clips is 1")
+    groups, bits = config.lfq.groups, config.compact.token_bits
+    if config.network == "compact" and config.compact.quantizer == "lfq" and (groups < 1 or bits % groups):
+        raise NvcodecError(f"compact.token_bits is {bits}, which does not fall into lfq.groups = {groups} equal parts")
     if config.network == "tiny" and config.tokenizer.latent_dims != config.prior.latent_dims:
         raise NvcodecError(
             f"the tokenizer has {config.tokenizer.latent_dims} latent dimensions, the prior {config.prior.latent_dims}"
@@ -100,18 +93,42 @@ def check_start(config: TrainConfig, start: Path | None) -> None:
 
 
 def read_config(folder: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    """The configuration a run was started with, and its whole record: configuration, processes and data.
+    """The configuration a run of tokenizer or prior was started with, and its whole record, as `read_record` has it."""
+    return read_record(folder, TrainConfig)
+
+
+def read_record(folder: Path, kind: type[C]) -> tuple[C, dict[str, Any]]:
+    """The configuration a run was started with, of that kind, and its whole record: that, processes and data.
 
     NvcodecError for a folder that holds none, or one of another kind of run.
     """
+    record = _record(folder)
+    try:
+        return from_dict(kind, record["configuration"]), record
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unknown(folder, error) from error
+
+
+def stage_of(folder: Path) -> str:
+    """What stage of training the run in `folder` is of. NvcodecError for a folder that holds none."""
+    try:
+        return str(_record(folder)["configuration"]["stage"])
+    except (KeyError, TypeError) as error:
+        raise _unknown(folder, error) from error
+
+
+def _record(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return _from_dict(TrainConfig, record["configuration"]), record
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise NvcodecError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NvcodecError(f"{path} is not the configuration of a run that this nvcodec knows ({error})") from error
+    except ValueError as error:
+        raise _unknown(folder, error) from error
+
+
+def _unknown(folder: Path, error: Exception) -> NvcodecError:
+    return NvcodecError(f"{folder / CONFIG} is not the configuration of a run that this nvcodec knows ({error})")
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
@@ -121,9 +138,9 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
     partial.replace(folder / CONFIG)
 
 
-def check_same_run(folder: Path, wanted: TrainConfig, data: list[str]) -> None:
+def check_same_run(folder: Path, wanted: LoopConfig, data: list[str]) -> None:
     """NvcodecError if the run in `folder` cannot go on with `wanted` and the prepared files `data`, saying why."""
-    before, record = read_config(folder)
+    before, record = read_record(folder, type(wanted))
     old, new = _settings(before), _settings(wanted)
     changed = [
         f"{name} was {old[name]!r} and is {new[name]!r}"
@@ -150,16 +167,17 @@ def _settings(config: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def record_of(config: TrainConfig, processes: int, data: list[str]) -> dict[str, Any]:
+def record_of(config: LoopConfig, processes: int, data: list[str]) -> dict[str, Any]:
     """What is kept of a run."""
     return {"configuration": asdict(config), "processes": processes, "data": data}
 
 
-def _from_dict(kind: Any, values: dict[str, Any]) -> Any:
+def from_dict(kind: Any, values: dict[str, Any]) -> Any:
+    """The dataclass `kind` of the table that `asdict` made of one and JSON has kept. TypeError for another's."""
     types = get_type_hints(kind)
     return kind(
         **{
-            name: _from_dict(types[name], value)
+            name: from_dict(types[name], value)
             if isinstance(value, dict)
             else tuple(value)
             if isinstance(value, list)

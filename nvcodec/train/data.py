@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nvcodec.tokenizer.frames import to_frames
 from nvcodec.train.camera import camera_motion
-from nvcodec.train.prepare import to_frames
 from nvcodec.train.scenes import scene
 
 
@@ -29,17 +29,33 @@ class DataConfig:
     max_stride: int = 2
 
 
+@dataclass(frozen=True)
+class PreparedFile:
+    """A prepared file `[T, 6, H/2, W/2]` uint8. It is opened when a sample needs it, for there may be thousands."""
+
+    path: Path
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, path: Path) -> PreparedFile:
+        """The file `path`."""
+        return cls(path, np.load(path, mmap_mode="r").shape)
+
+    def open(self) -> np.ndarray:
+        """Its samples, read from the disk as far as they are looked at."""
+        return np.load(self.path, mmap_mode="r")
+
+
 class ClipSampler:
     """Random clips from prepared files. The same generator state gives the same clips."""
 
     def __init__(self, files: list[Path], config: DataConfig) -> None:
-        arrays = [(file, np.load(file, mmap_mode="r")) for file in files]
         self.config = config
-        self.stills = [a for file, a in arrays if file.name.startswith("still-")]
-        videos = [a for file, a in arrays if file.name.startswith("video-")]
-        self.videos = [a for a in videos if len(a) >= config.frames and 2 * min(a.shape[2:]) >= config.crop]
+        self.stills = [PreparedFile.of(file) for file in files if file.name.startswith("still-")]
+        videos = [PreparedFile.of(file) for file in files if file.name.startswith("video-")]
+        self.videos = [v for v in videos if v.shape[0] >= config.frames and 2 * min(v.shape[2:]) >= config.crop]
         # a long clip says less per frame than a short one: weight by the root of its length
-        self.weights = torch.tensor([len(a) ** 0.5 for a in self.videos])
+        self.weights = torch.tensor([video.shape[0] ** 0.5 for video in self.videos])
         if not self.videos and not self.stills:
             raise ValueError("no video of enough frames and pixels and no still to train on")
 
@@ -55,7 +71,7 @@ class ClipSampler:
         return clip
 
     def _video(self, frames: int, g: torch.Generator) -> Tensor:
-        video = self.videos[int(torch.multinomial(self.weights, 1, generator=g))]
+        video = self.videos[int(torch.multinomial(self.weights, 1, generator=g))].open()
         side = self.config.crop // 2
         strides = min(self.config.max_stride, max(1, (len(video) - 1) // (frames - 1))) if frames > 1 else 1
         stride = _below(strides, g) + 1
@@ -72,7 +88,7 @@ class ClipSampler:
         return camera_motion(self._any_still(g), frames, self.config.crop, g)
 
     def _any_still(self, g: torch.Generator) -> Tensor:
-        return torch.from_numpy(np.array(self.stills[_below(len(self.stills), g)][0]))
+        return torch.from_numpy(np.array(self.stills[_below(len(self.stills), g)].open()[0]))
 
 
 def _back_and_forth(times: np.ndarray, length: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What a run trains: a module that gives the loss of clips, and its parts.
 
-`JointModel` is the tokenizer and prior that are shipped; `PaperTokenizer` is `magvit2`. Both are called alike.
+`JointModel` is the tokenizer and prior that are shipped, `PaperTokenizer` is `magvit2` and `CompactModel` the language
+model's `compact`. All are called alike.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
+from nvcodec.bitstream import latent_frames
 from nvcodec.errors import NvcodecError
 from nvcodec.prior.transformer import Prior
 from nvcodec.tokenizer import lfq
+from nvcodec.tokenizer.compact import CompactTokenizer
+from nvcodec.tokenizer.compact_blocks import CausalBlock
 from nvcodec.tokenizer.magvit2 import Magvit2Tokenizer
 from nvcodec.tokenizer.magvit2_blocks import ResidualBlock
-from nvcodec.tokenizer.tiny import TinyTokenizer
+from nvcodec.tokenizer.tiny import PATCH, TinyTokenizer
 from nvcodec.train.colour import from_rgb, to_rgb
 from nvcodec.train.config import TrainConfig
 from nvcodec.train.joint import Carry, Draw, StepLoss, clip_loss
+
+COMPACT_ERROR = 100.0  # weight of `compact`'s squared error, by which it outweighs what its quantizer adds
 
 
 class JointModel(nn.Module):
@@ -75,13 +81,40 @@ class PaperTokenizer(nn.Module):
         return [module for module in self.tokenizer.modules() if isinstance(module, ResidualBlock)]
 
 
-TrainedModel = JointModel | PaperTokenizer
+class CompactModel(nn.Module):
+    """`compact` with its loss: squared error of the six channels, and what its quantizer adds."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tokenizer = CompactTokenizer(config.compact)
+
+    def forward(
+        self, clips: Tensor, choice: Draw, generator: torch.Generator, carry: Carry | None, step: int
+    ) -> StepLoss:
+        """The loss of whole `clips` [B, 6, T, H/2, W/2] at a `step`; nothing is drawn and nothing carried."""
+        with torch.autocast(clips.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+            decoded, added = self.tokenizer(clips, self.config.lfq, step)
+        error = (decoded.float() - clips).square()
+        batch, _, frames, rows, columns = clips.shape
+        tokens = batch * latent_frames(frames) * rows * columns / PATCH**2
+        bits = error.new_tensor(tokens * self.tokenizer.bits)
+        loss = COMPACT_ERROR * error.mean() + added
+        return StepLoss(loss, error.detach().sum(), bits, batch * frames, carry, decoded.detach().float())
+
+    def blocks(self) -> list[nn.Module]:
+        """The parts that a sharded run gathers one at a time."""
+        return [module for module in self.tokenizer.modules() if isinstance(module, CausalBlock)]
+
+
+TrainedModel = JointModel | PaperTokenizer | CompactModel
+NETWORKS = {"tiny": JointModel, "magvit2": PaperTokenizer, "compact": CompactModel}
 
 
 def build(config: TrainConfig) -> TrainedModel:
     """The untrained model of a configuration. NvcodecError for sizes that no network has."""
     try:
-        return PaperTokenizer(config) if config.network == "magvit2" else JointModel(config)
+        return NETWORKS[config.network](config)
     except ValueError as error:
         raise NvcodecError(f"no network has these sizes: {error}") from error
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,15 +23,12 @@ from torch import Tensor, nn
 from nvcodec.prior.transformer import Prior
 from nvcodec.tokenizer.conditioning import conditions
 from nvcodec.tokenizer.motion import MOTION_DIMS
-from nvcodec.train import checkpoint
-from nvcodec.train.checkpoint import CHECKPOINT
 from nvcodec.train.config import TrainConfig, check_same_run, record_of, write_record
 from nvcodec.train.joint import latent_bits, latent_motion
-from nvcodec.train.log import RunLog
+from nvcodec.train.loop import Figures, Loop
 from nvcodec.train.networks import JointModel
-from nvcodec.train.processes import join_processes, leave_processes, own_device, place, spread
+from nvcodec.train.processes import join_processes, leave_processes
 from nvcodec.train.record import read_gop
-from nvcodec.train.run import learning_rate, step_generator, update_average
 from nvcodec.train.start import take_weights, weights_of_model
 
 LATENTS = 6  # of an optimizer step
@@ -86,86 +84,58 @@ class RecordedPrior(nn.Module):
         return loss, each.detach(), GopState(after.level, after.memory.detach())
 
 
-@dataclass
-class RecordedRun:
-    """A run over the GOPs below `levels`, all of one size; kept in `folder` as any other run is."""
+class RecordedRun(Loop[JointModel]):
+    """A run over recorded GOPs, all of one size; kept in its folder as any other run is."""
 
     config: TrainConfig
-    folder: Path
-    levels: list[Path]
-    start: Path
-    step: int = field(default=0, init=False)
 
-    def __post_init__(self) -> None:
-        self.rank, self.processes = place()
-        self.device = own_device()
-        torch.manual_seed(self.config.seed)
-        model = RecordedPrior(self.config)
-        self.model = model.networks
-        state, origin = weights_of_model(self.start)
-        take_weights(self.model, state, self.start, "prior")
-        self.model.to(self.device)
-        self.parallel = spread(model, self.device, self.model.blocks(), sharded=False)
-        self.average = {key: value.clone() for key, value in self.model.state_dict().items()}
+    def __init__(self, config: TrainConfig, folder: Path, levels: list[Path], start: Path) -> None:
+        """The run in `folder`, or a new one, that learns the GOPs in the files `levels` from the model `start` on."""
+        super().__init__(config, folder)
+        self.levels = levels
+        names = [_summary(levels)]
+        if self.resumes:
+            check_same_run(folder, config, names)
+        torch.manual_seed(config.seed)
+        learner = RecordedPrior(config)
+        state, origin = weights_of_model(start)
+        take_weights(learner.networks, state, start, "prior")
+        self.place_model(learner.networks, learner, learner.networks.blocks())
+        if self.rank == 0 and not self.resumes:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_record(folder, {"start": origin} | record_of(config, self.processes, names))
+
+    def new_optimizer(self) -> torch.optim.Optimizer:
+        """AdamW, without decay."""
         learning = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(learning, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
-        names = [_summary(self.levels)]
-        if (self.folder / CHECKPOINT).exists():
-            check_same_run(self.folder, self.config, names)
-            self.average, self.step = checkpoint.load(self.folder / CHECKPOINT, self.model, self.optimizer)
-        elif self.rank == 0:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_record(self.folder, {"start": origin} | record_of(self.config, self.processes, names))
+        return torch.optim.AdamW([{"params": learning, "share": 1.0}], lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
 
-    def train(self) -> None:
-        """Run until `config.steps`, logging and saving every so many."""
-        self.parallel.train()
-        log = RunLog(self.folder, self.step) if self.rank == 0 else None
-        began, saved = time.monotonic(), self.step
-        while self.step < self.config.steps:
-            levels, first, others = self._batch()
-            state: GopState | None = None
-            for part in levels.split(LATENTS, dim=1):
-                condition = [others] * part.shape[1]
-                if state is None:
-                    condition[0] = first
-                state, each = self._descend(part, condition, state)
-                if log is not None and self.step % self.config.log_steps == 0:
-                    seconds = round(time.monotonic() - began, 1)
-                    log.row("log", {"step": self.step, "bits": round(float(each.mean()), 4), "seconds": seconds})
-            if self.rank == 0 and self.step >= saved + self.config.checkpoint_steps:
-                self.save()
-                saved = self.step
-        if self.rank == 0:
-            self.save()
-        if log is not None:
-            log.close()
-
-    def save(self) -> None:
-        """Write everything needed to go on."""
-        checkpoint.save(self.folder / CHECKPOINT, self.model, self.average, self.optimizer, self.step)
+    def gradients(self) -> Iterator[Figures]:
+        """Drawn GOPs, a few latent frames a step."""
+        levels, first, others = self._batch()
+        side = int(levels.shape[2] ** 0.5)
+        state: GopState | None = None
+        for part in levels.split(LATENTS, dim=1):
+            condition = [others] * part.shape[1]
+            if state is None:
+                condition[0] = first
+            self.optimizer.zero_grad(set_to_none=True)
+            loss, each, state = self.parallel(part, (side, side), condition, state)
+            loss.backward()
+            yield partial(_row, each)
 
     def _batch(self) -> tuple[Tensor, Tensor, Tensor]:
         """Levels `[B, T', h·w, 4 + D]` of drawn GOPs, and the conditions `[B, …]` of their first and other frames."""
-        g = step_generator(self.config.seed, self.step, 1 + self.rank)
+        g = self.generator(own=True)
         drawn = torch.randint(len(self.levels), (self.config.batch,), generator=g).tolist()
         qualities, levels = zip(*(read_gop(self.levels[number]) for number in drawn), strict=True)
         first = torch.stack([conditions(quality.first, first=True) for quality in qualities])
         others = torch.stack([conditions(quality.others, first=False) for quality in qualities])
         return torch.stack(levels).float().to(self.device), first.to(self.device), others.to(self.device)
 
-    def _descend(self, part: Tensor, condition: list[Tensor], state: GopState | None) -> tuple[GopState, Tensor]:
-        side = int(part.shape[2] ** 0.5)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss, each, after = self.parallel(part, (side, side), condition, state)
-        loss.backward()
-        nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, self.step)
-        self.optimizer.step()
-        self.step += 1
-        update_average(self.average, self.model, self.config.average, self.step)
-        return after, each
+
+def _row(each: Tensor) -> dict[str, float]:
+    return {"bits": round(float(each.mean()), 4)}
 
 
 def _summary(levels: list[Path]) -> str:
@@ -194,6 +164,7 @@ def main() -> None:
             learning_rate=arguments.learning_rate,
             seed=arguments.seed,
             warmup=100,
+            clip_norm=1.0,
             stage="prior",
         )
         files = sorted(arguments.levels.glob("*-*.npz"))

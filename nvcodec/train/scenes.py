@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from nvcodec.tokenizer.frames import to_frames
 from nvcodec.train.camera import draw_path, view
-from nvcodec.train.prepare import to_frames
 
 CUT_SHARE, LIGHT_SHARE, NOISE_SHARE = 0.2, 0.4, 0.4  # of the scenes have a cut, changing light, noise
 CUT_OUTS = 3  # at most

@@ -1,20 +1,27 @@
-"""A run's configuration: the defaults of `TrainConfig`, over them a TOML file, over that single settings."""
+"""A run's configuration: the defaults of its kind, over them a TOML file, over that single settings."""
 
 from __future__ import annotations
 
 import dataclasses
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nvcodec.errors import NvcodecError
 from nvcodec.train.config import TrainConfig
+from nvcodec.train.loop import LoopConfig
 
+C = TypeVar("C", bound=LoopConfig)
 SHIPPED = Path(__file__).parent / "configs"
 
 
 def read_settings(path: Path) -> TrainConfig:
-    """The configuration in a TOML file: names as in `TrainConfig`, its parts as tables (`[data]`, `[loss]` …).
+    """The configuration of tokenizer and prior in a TOML file, as `settings_over` reads it."""
+    return settings_over(TrainConfig(), path)
+
+
+def settings_over(defaults: C, path: Path) -> C:
+    """`defaults` with what a TOML file says: names as in their class, its parts as tables (`[data]`, `[loss]` …).
 
     A name without a suffix, where no file has it, is that of a configuration that comes with nvcodec.
     """
@@ -26,7 +33,7 @@ def read_settings(path: Path) -> TrainConfig:
         raise NvcodecError(f"{path} cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise NvcodecError(f"{path} is not TOML: {error}") from error
-    return _with_table(TrainConfig(), values, f"{path}: ")
+    return _with_table(defaults, values, f"{path}: ")
 
 
 def shipped(name: str) -> Path:

@@ -13,8 +13,9 @@ from nvcodec.prior.attention import SCORE_UNIT
 from nvcodec.prior.fixed_point import ACTIVATION_SCALE, WEIGHT_SCALE
 from nvcodec.train.checkpoint import AVERAGE
 from nvcodec.train.networks import TrainedModel
-from nvcodec.weights.catalogue import describe
-from nvcodec.weights.store import read_model
+from nvcodec.weights.catalogue import CODEC, describe
+from nvcodec.weights.networks import network_of
+from nvcodec.weights.store import read_model, read_weights
 
 # What the integers of a frozen prior stand for, by the last part of a parameter's name.
 UNITS = {"weight": WEIGHT_SCALE, "bias": WEIGHT_SCALE * ACTIVATION_SCALE, "position": SCORE_UNIT}
@@ -28,18 +29,22 @@ def averaged_weights(checkpoint: Path) -> tuple[dict[str, Tensor], int]:
 
 
 def weights_of_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state of a `JointModel` as the exported model `path` (.safetensors) has it, and the model's card.
+    """The state of a model that trains, as the exported one `path` (.safetensors) has it, and what names that.
 
-    The prior's integers become the real numbers they stand for, from which it freezes to the same integers again.
+    A codec's prior's integers become the real numbers they stand for, from which it freezes to the same integers again.
     """
     installed = describe(path)
+    origin = {"name": installed.name, "sha256": installed.sha256}
+    if installed.kind != CODEC:
+        network = network_of(read_weights(path), installed).module
+        return {f"tokenizer.{key}": value for key, value in network.state_dict().items()}, origin
     model = read_model(installed)
     state = {f"tokenizer.{key}": value for key, value in model.tokenizer.state_dict().items()}
     parameters = dict(model.prior.named_parameters())
     for key, value in model.prior.state_dict().items():
         real = value.float() / UNITS[key.rpartition(".")[2]] if key in parameters else value
         state[f"prior.{key}"] = real
-    return state, {"name": installed.name, "sha256": installed.sha256}
+    return state, origin
 
 
 def take_weights(model: TrainedModel, state: dict[str, Tensor], origin: Path, stage: str) -> None:
@@ -48,11 +53,12 @@ def take_weights(model: TrainedModel, state: dict[str, Tensor], origin: Path, st
     Where the `stage` is a half alone, that half begins anew if it is of another size, such as a larger prior for a
     tokenizer that is there. NvcodecError for any other sizes than the model's.
     """
+    alone = len(list(model.children())) == 1  # no other half that it could begin anew beside
     for name, part in model.named_children():
         own = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
         if _fits(part, own):
             part.load_state_dict(own)
-        elif stage != name:
+        elif alone or stage != name:
             raise NvcodecError(f"--start {origin}: its {name} is of another size than the configuration's")
 
 

@@ -7,8 +7,6 @@ same loss as in training weighs them. Every process measures every clip, so a sh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,11 +18,9 @@ from torch.nn import functional as F
 
 from nvcodec.media import Picture, VideoFormat
 from nvcodec.media.images import png_bytes
-from nvcodec.tokenizer.frames import GRID, to_planes
+from nvcodec.tokenizer.frames import GRID, to_frames, to_planes
 from nvcodec.train.config import SMALLEST_CROP, ValidationConfig
 from nvcodec.train.joint import Draw
-from nvcodec.train.networks import TrainedModel
-from nvcodec.train.prepare import to_frames
 
 PICTURES = 4  # clips that the grid shows, at most
 
@@ -96,14 +92,3 @@ def png_of(pairs: list[tuple[Tensor, Tensor]]) -> bytes:
     height, width = 2 * grid.shape[1], 2 * grid.shape[2]
     (planes,) = to_planes(grid[:, None], width, height, 8)
     return png_bytes(Picture(0, *planes), VideoFormat(width, height, Fraction(1, 25)))
-
-
-@contextmanager
-def averaged(model: TrainedModel, average: dict[str, Tensor]) -> Iterator[None]:
-    """`model` with the averaged weights, and with its own again afterwards."""
-    own = {key: value.clone() for key, value in model.state_dict().items()}
-    model.load_state_dict(average)
-    try:
-        yield
-    finally:
-        model.load_state_dict(own)

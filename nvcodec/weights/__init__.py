@@ -1,6 +1,7 @@
 """Trained weights: which there are, and how they become networks.
 
-`installed` reads cards and headers alone and answers at once; `load` and `load_by_id` bring PyTorch.
+`installed` reads cards and headers alone and answers at once; `load`, `load_by_id` and `load_network` bring PyTorch.
+A model is a codec, or a network of another kind: the language model, its tokenizer, what measures and names clips.
 Models lie beside this file, and in the folder that the environment variable NVCODEC_WEIGHTS names or else in one
 of the user's, where `add` puts them.
 """
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from .catalogue import FOLDER_VARIABLE, InstalledModel, installed
 
 if TYPE_CHECKING:
-    from .loading import load, load_by_id
+    from .loading import load, load_by_id, load_network, load_network_by_hash
     from .model import PROFILE, Model
+    from .networks import LoadedNetwork, save_network
     from .registry import Added, add, remove
     from .store import export
 
@@ -22,18 +24,26 @@ __all__ = [
     "PROFILE",
     "Added",
     "InstalledModel",
+    "LoadedNetwork",
     "Model",
     "add",
     "export",
     "installed",
     "load",
     "load_by_id",
+    "load_network",
+    "load_network_by_hash",
     "remove",
+    "save_network",
 ]
 
 _HOMES = {
     "load": "loading",
     "load_by_id": "loading",
+    "load_network": "loading",
+    "load_network_by_hash": "loading",
+    "LoadedNetwork": "networks",
+    "save_network": "networks",
     "Model": "model",
     "PROFILE": "model",
     "export": "store",

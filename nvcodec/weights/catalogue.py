@@ -26,12 +26,19 @@ MODEL_ID_HEX = 32  # the half of the hash that .mgv files name a model by
 CARD_BYTES = 1 << 20
 HEADER_BYTES = 4 << 20
 LENGTH_BYTES = 8  # of the header's length, at the start of a safetensors file
-NETWORKS = ("tokenizer.", "prior.")  # what the names of parameters begin with
+CONFIG = "nvcodec"  # the one key of a file's metadata
+METADATA = "__metadata__"
+SCALE = ".scale"  # how the name ends of what a packed tensor's whole numbers stand for
+CODEC = "codec"  # the kind of a model that codes files
+NETWORKS = ("tokenizer.", "prior.")  # what the names of a codec's parameters begin with
 
 
 @dataclass(frozen=True)
 class InstalledModel:
-    """A model that can be loaded. `parameters` counts trained numbers; `card` says where they come from."""
+    """A model that can be loaded. `parameters` counts trained numbers; `card` says where they come from.
+
+    `kind` is CODEC for one that codes files, else what network it is (`networks.py`).
+    """
 
     name: str
     sha256: str
@@ -39,6 +46,7 @@ class InstalledModel:
     bytes: int
     parameters: int
     card: dict[str, Any]
+    kind: str = CODEC
 
     @property
     def model_id(self) -> bytes:
@@ -78,9 +86,23 @@ def installed() -> list[InstalledModel]:
 def describe(path: Path) -> InstalledModel:
     """The model in the file `path`, whose card lies beside it."""
     card = read_card(path.with_suffix(CARD_SUFFIX))
-    tensors = read_header(path)
-    count = sum(math.prod(t["shape"]) for name, t in tensors.items() if name.startswith(NETWORKS))
-    return InstalledModel(path.stem, card["sha256"], path, path.stat().st_size, count, card)
+    header = read_header(path)
+    kind = kind_of(header)
+    shapes = {name: tensor["shape"] for name, tensor in header.items() if name != METADATA}
+    if kind == CODEC:
+        own = [name for name in shapes if name.startswith(NETWORKS)]
+    else:
+        own = [name for name in shapes if not (name.endswith(SCALE) and name.removesuffix(SCALE) in shapes)]
+    count = sum(math.prod(shapes[name]) for name in own)
+    return InstalledModel(path.stem, card["sha256"], path, path.stat().st_size, count, card, kind)
+
+
+def kind_of(header: dict[str, Any]) -> str:
+    """What a file is of, from its header: the kind of network that it names, else CODEC."""
+    try:
+        return str(json.loads(header[METADATA][CONFIG]).get("kind", CODEC))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return CODEC
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
+from pathlib import Path
 
 import torch
 
 from nvcodec.errors import ModelMismatch, NvcodecError
 
-from .catalogue import InstalledModel, every_model, installed, own_folder
+from .catalogue import CARD_SUFFIX, CODEC, SUFFIX, InstalledModel, describe, every_model, installed, own_folder
 from .model import Model
-from .store import read_model
+from .networks import LoadedNetwork, network_of
+from .store import read_model, read_weights
 
 DEVICES = ("cpu", "cuda", "mps")
 
 
 def load(name: str = "tiny", device: str = "cpu") -> Model:
     """The model of that name, its tokenizer on `device`. NvcodecError when either is not here."""
-    models = installed()
-    chosen = next((model for model in models if model.name == name), None)
-    if chosen is None:
-        raise NvcodecError(f"there is no model {name!r}; {_known(models)}")
+    chosen = _named(name)
+    if chosen.kind != CODEC:
+        raise NvcodecError(f"{name} is no codec but of the kind {chosen.kind!r}: it codes no files")
     return _load(chosen.path.as_posix(), chosen.sha256, checked_device(device))
 
 
 def load_by_id(model_id: bytes, device: str = "cpu") -> Model:
     """The model a `.mgv` file names; ModelMismatch when it is not here."""
-    models = list(every_model())
+    models = [model for model in every_model() if model.kind == CODEC]
     chosen = next((model for model in models if model.model_id == model_id), None)
     if chosen is None:
         raise ModelMismatch(
@@ -35,6 +37,35 @@ def load_by_id(model_id: bytes, device: str = "cpu") -> Model:
             f"the release of nvcodec that wrote the file may have them too"
         )
     return _load(chosen.path.as_posix(), chosen.sha256, checked_device(device))
+
+
+def load_network(name_or_path: str | Path, device: str = "cpu") -> LoadedNetwork:
+    """A network that is no codec (`networks.py`): of that name, or in that file of weights with its card beside it.
+
+    NvcodecError when it is not here, is a codec, or is not what its card describes.
+    """
+    path = Path(name_or_path)
+    chosen = describe(path) if path.suffix == SUFFIX else _named(str(name_or_path))
+    if chosen.kind == CODEC:
+        raise NvcodecError(f"{name_or_path} is a codec, where another kind of network is wanted")
+    loaded = network_of(read_weights(chosen.path), chosen)
+    loaded.module.to(checked_device(device))
+    return loaded
+
+
+def load_network_by_hash(sha256: str, user: str, beside: Path, device: str = "cpu") -> LoadedNetwork:
+    """The network whose file has that SHA-256: one of the installed models, or in the folder `beside`.
+
+    ModelMismatch when it is not here; `user` is the name of what needs it.
+    """
+    near = (describe(path) for path in sorted(beside.glob("*" + SUFFIX)) if path.with_suffix(CARD_SUFFIX).is_file())
+    found = next((model for model in chain(every_model(), near) if model.sha256 == sha256), None)
+    if found is None:
+        raise ModelMismatch(
+            f"{user} needs the network whose SHA-256 begins with {sha256[:12]}, which is neither installed nor "
+            f"beside it; if you have its weights: nvcodec models add FILE{SUFFIX}"
+        )
+    return load_network(found.path, device)
 
 
 def checked_device(device: str) -> str:
@@ -61,6 +92,14 @@ def _load(path: str, sha256: str, device: str) -> Model:
     model = read_model(chosen)
     model.tokenizer.to(device).speed_up(tokenizer_dtype(device))
     return model
+
+
+def _named(name: str) -> InstalledModel:
+    models = installed()
+    chosen = next((model for model in models if model.name == name), None)
+    if chosen is None:
+        raise NvcodecError(f"there is no model {name!r}; {_known(models)}")
+    return chosen
 
 
 def _known(models: list[InstalledModel]) -> str:

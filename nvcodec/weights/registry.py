@@ -12,7 +12,20 @@ from typing import Any
 from nvcodec.errors import NvcodecError, OutputError
 from nvcodec.files import atomic_output
 
-from .catalogue import CARD_SUFFIX, SHA256, SUFFIX, InstalledModel, describe, every_model, own_folder, read_card
+from .catalogue import (
+    CARD_SUFFIX,
+    CODEC,
+    LENGTH_BYTES,
+    SHA256,
+    SUFFIX,
+    InstalledModel,
+    describe,
+    every_model,
+    kind_of,
+    own_folder,
+    read_card,
+)
+from .networks import network_of
 from .store import model_of, read_weights
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -44,13 +57,23 @@ def add(path: str | Path, name: str | None = None, sha256: str | None = None) ->
     beside = path.with_suffix(CARD_SUFFIX)
     card: dict[str, Any] = read_card(beside) if beside.is_file() else {"sha256": here}
     # of the file's own bytes, read once: what is checked is what is copied
-    model_of(data, InstalledModel(name, card["sha256"], path, len(data), 0, card))
+    kind = _kind_of(data)
+    read = model_of if kind == CODEC else network_of
+    read(data, InstalledModel(name, card["sha256"], path, len(data), 0, card, kind))
     for other in every_model():
         if other.sha256 == here:
             return Added(other, new=False)
         if other.name == name:
             raise NvcodecError(f"there is another model {name!r} ({other.path}); give this one another with --name")
     return Added(_store(own_folder(), name, data, card), new=True)
+
+
+def _kind_of(data: bytes) -> str:
+    """The kind of what the bytes of a file are; CODEC where they say none, for reading them tells what is amiss."""
+    try:
+        return kind_of(json.loads(data[LENGTH_BYTES : LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")]))
+    except ValueError:
+        return CODEC
 
 
 def _store(folder: Path, name: str, data: bytes, card: dict[str, Any]) -> InstalledModel:

@@ -32,10 +32,9 @@ from nvcodec.prior.fixed_point import INT8
 from nvcodec.prior.transformer import Prior, PriorConfig
 from nvcodec.tokenizer.tiny import TinyConfig, TinyTokenizer
 
-from .catalogue import CARD_SUFFIX, SUFFIX, InstalledModel, describe
+from .catalogue import CARD_SUFFIX, CONFIG, SUFFIX, InstalledModel, describe
 from .model import PROFILE, Model
 
-CONFIG = "nvcodec"
 FORMAT = 1
 FILE_BYTES = 1 << 30
 INT8_MIN, INT8_MAX = -128, 127

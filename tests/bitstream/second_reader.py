@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from fractions import Fraction
 from hashlib import sha256
 from typing import Any
@@ -20,13 +21,13 @@ def crc32c(data: bytes) -> int:
 
 def decode_bits(payload: bytes, probabilities: list[int]) -> list[int]:
     """Section 7; fails unless the payload ends with the last bit."""
-    assert not payload.endswith(b"\0")
-    payload += bytes(-len(payload) % 4)
-    words = [int.from_bytes(payload[i : i + 4], "little") for i in range(0, len(payload), 4)]
+    assert not payload.startswith(b"\0")
+    payload = bytes(-len(payload) % 4) + payload
+    words = deque(int.from_bytes(payload[i : i + 4], "big") for i in range(0, len(payload), 4))
     state = 0
     for _ in range(2):
         if words:
-            state = state << 32 | words.pop()
+            state = state << 32 | words.popleft()
     bits = []
     for p in probabilities:
         zero = (65536 - p) * (SHARES - 2) // 65536 + 1
@@ -34,9 +35,30 @@ def decode_bits(payload: bytes, probabilities: list[int]) -> list[int]:
         bits.append(int(r >= zero))
         state = state // SHARES * (SHARES - zero) + r - zero if bits[-1] else state // SHARES * zero + r
         if state < 1 << 32 and words:
-            state = state << 32 | words.pop()
+            state = state << 32 | words.popleft()
     assert state == 0
     assert not words
+    return bits
+
+
+def sound_bits(begin: bytes, size: int, probabilities: list[int]) -> list[int]:
+    """Section 14: the bits of a payload of so many bytes for which no word behind its `begin` is taken."""
+    filled = bytes(-size % 4) + begin
+    words = deque(int.from_bytes(filled[i : i + 4], "big") for i in range(0, len(filled) // 4 * 4, 4))
+    if len(words) < 2:
+        return []
+    state = words.popleft() << 32 | words.popleft()
+    bits = []
+    for p in probabilities:
+        zero = (65536 - p) * (SHARES - 2) // 65536 + 1
+        r = state % SHARES
+        bit = int(r >= zero)
+        state = state // SHARES * (SHARES - zero) + r - zero if bit else state // SHARES * zero + r
+        if state < 1 << 32:
+            if not words:
+                break
+            state = state << 32 | words.popleft()
+        bits.append(bit)
     return bits
 
 
@@ -92,7 +114,7 @@ def read_file(data: bytes) -> list[tuple[str, dict[str, Any]]]:
             assert body == sha256(data[:begin]).digest()
             assert "S" not in [earlier for earlier, _ in chunks]
         assert kind not in "GP" or "S" not in [earlier for earlier, _ in chunks]
-        parse = {"H": header, "S": whole, "G": gop, "P": packets, "I": index}.get(kind)
+        parse = {"H": header, "S": whole, "C": checks, "G": gop, "P": packets, "I": index}.get(kind)
         chunks.append(
             (kind, parse(Fields(body)) | {"begin": begin, "size": file.at - begin} if parse else {})
         )
@@ -139,6 +161,15 @@ def gop(f: Fields) -> dict[str, Any]:
     halves = [half for byte in f.raw((count + 1) // 2) for half in (byte % 16, byte // 16)]
     g["plane_counts"] = bytes(halves[:count])
     return g | {"planes_crc": f.number(4), "payload": f.raw(len(f.data) - f.at)}
+
+
+def checks(f: Fields) -> dict[str, Any]:
+    c: dict[str, Any] = {"bytes": f.varint()}
+    c["block"] = next(1024 << n for n in range(64) if 32 * (1024 << n) >= c["bytes"])
+    c["crcs"] = [f.number(4) for _ in range(-(-c["bytes"] // c["block"]))]
+    c["head"] = f.raw(len(f.data) - f.at)
+    assert gop(Fields(c["head"]))["payload"] == b""
+    return c
 
 
 def packets(f: Fields) -> dict[str, Any]:

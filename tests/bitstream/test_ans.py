@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nvcodec.bitstream import BitDecoder, BitstreamError, cross_entropy_bits, encode_groups
 
 from .samples import Groups, groups_of
-from .second_reader import decode_bits
+from .second_reader import decode_bits, sound_bits
 
 probabilities = st.sampled_from([1, 2, 32767, 32768, 32769, 65534, 65535]) | st.integers(1, 65535)
 
@@ -43,6 +43,23 @@ def test_a_reader_written_from_the_specification_decodes_the_same_bits(groups: G
     p = [int(value) for _, group in groups for value in group]
     bits = [int(bit) for group, _ in groups for bit in group]
     assert decode_bits(encode_groups(groups), p) == bits
+
+
+@given(any_groups(), st.data())
+def test_of_the_beginning_of_a_payload_as_many_bits_are_sound_as_the_specification_says(
+    groups: Groups, data: st.DataObject
+) -> None:
+    payload = encode_groups(groups)
+    kept = data.draw(st.integers(0, max(0, len(payload) - 1)))
+    decoder = BitDecoder(payload[:kept], missing=len(payload) - kept)
+    sound = sound_bits(payload[:kept], len(payload), [int(value) for _, p in groups for value in p])
+    bits = [int(bit) for group, _ in groups for bit in group]
+    assert sound == bits[: len(sound)]
+    count = 0
+    for _, p in groups if payload else []:
+        decoder.decode(p)
+        count += len(p)
+        assert decoder.is_sound() == (count <= len(sound) and (kept + -len(payload) % 4) // 4 >= 2)
 
 
 def test_the_specification_gives_every_probability_the_share_the_coder_uses() -> None:
@@ -136,4 +153,4 @@ def test_a_probability_out_of_range_is_refused_on_decoding_too() -> None:
 
 def test_a_payload_no_encoder_writes_is_refused() -> None:
     with pytest.raises(BitstreamError, match="zero byte"):
-        BitDecoder(b"\1\2\3\0")
+        BitDecoder(b"\0\1\2\3")

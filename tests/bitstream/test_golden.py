@@ -1,8 +1,8 @@
 """Files written once and kept: every later version must still read them.
 
-`plain` and `full` were made of `samples.py`, by the first version, whose files had no hash; the others are of real
-clips, and `conformance.json` says what they decode to. A change of the format asks for a new version number and
-new files beside these, never instead of them.
+`plain` and `full` are made of `samples.py`, and have no hash; the others are of real clips, and `conformance.json` says
+what they decode to. `tests/codec/make_golden.py` has the recipes. Once a version is released, a change of the format
+asks for a new version number and new files beside these, never instead of them.
 """
 
 from __future__ import annotations

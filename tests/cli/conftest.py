@@ -1,4 +1,4 @@
-"""A coded file, made once by the command itself, for all tests that read one."""
+"""What several tests read, made once: a file that the command coded itself, and small language models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from .drawing import save_models
 from .support import BUNNY, run_well
 
 
@@ -16,3 +17,11 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ("--duration", "0.6", "--scale", "1/2", "--gop", "9", "--quiet")
     run_well("encode", BUNNY, "bunny.mgv", *options, cwd=folder)
     return folder / "bunny.mgv"
+
+
+@pytest.fixture(scope="session")
+def language_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the models that `drawing.py` saves."""
+    folder = tmp_path_factory.mktemp("models")
+    save_models(folder)
+    return folder

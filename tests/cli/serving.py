@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Literal
 
@@ -33,8 +35,10 @@ class Served:
 
 
 @contextmanager
-def serving(files: Mapping[str, bytes], manner: Manner = "parts") -> Iterator[Served]:
-    """Serves `files` at `url`/NAME as long as the block runs.
+def serving(
+    files: Mapping[str, bytes], manner: Manner = "parts", certificate: Path | None = None
+) -> Iterator[Served]:
+    """Serves `files` at `url`/NAME as long as the block runs; by HTTPS with a `certificate` and its key, in one file.
 
     It serves parts; without HEAD; only whole files, and then says so or not; none with a size; or half of each part.
     """
@@ -96,7 +100,12 @@ def serving(files: Mapping[str, bytes], manner: Manner = "parts") -> Iterator[Se
         daemon_threads = True
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        served = Served(f"http://127.0.0.1:{server.server_port}")
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        scheme = "http" if certificate is None else "https"
+        served = Served(f"{scheme}://127.0.0.1:{server.server_port}")
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:

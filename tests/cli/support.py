@@ -27,10 +27,15 @@ COMMANDS = (
     "thin",
     "repair",
     "tokens",
+    "generate",
+    "predict",
+    "fill",
+    "classify",
     "demo",
     "train",
     "export",
     "bench",
+    "data",
     "models",
 )
 

@@ -27,7 +27,7 @@ def test_a_file_decodes_where_its_model_was_added_and_says_what_it_needs_elsewhe
     added = run("models", "add", "mine.safetensors", "--json", cwd=tmp_path, env=here).json
     assert added["new"] and added["path"] == str(tmp_path / "here" / "mine.safetensors")
     listed = run("models", cwd=tmp_path, env=here).text
-    assert "mine: " in listed and added["sha256"] in listed and added["path"] in listed
+    assert "mine: codec, " in listed and added["sha256"] in listed and added["path"] in listed
     coding = ["encode", BUNNY, "out.mgv", "--model", "mine", "--duration", "0.1", "--scale", "1/4"]
     assert run(*coding, cwd=tmp_path, env=here).code == 0
     assert run("verify", "--planes", "out.mgv", cwd=tmp_path, env=here).code == 0

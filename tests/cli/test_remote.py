@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +83,35 @@ def test_every_command_reads_a_url_as_it_does_a_file(
     )
     assert far.out == near.out != b""
     assert served.sent > 0 and contents(tmp_path) == {}
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of 127.0.0.1, signed by itself, and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl makes a certificate")
+    key, path = tmp_path_factory.mktemp("tls") / "key.pem", tmp_path_factory.mktemp("tls") / "both.pem"
+    names = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", path, *names],
+        check=True,
+        capture_output=True,
+    )
+    path.write_bytes(path.read_bytes() + key.read_bytes())
+    return path
+
+
+def test_https_is_read_and_only_from_a_server_whose_certificate_is_trusted(
+    film: Path, certificate: Path, tmp_path: Path
+) -> None:
+    with serving({"film.mgv": film.read_bytes()}, certificate=certificate) as served:
+        url = f"{served.url}/film.mgv"
+        trusting = {"SSL_CERT_FILE": str(certificate)}
+        report = run("decode", url, "far.y4m", *PART, "--json", cwd=tmp_path, env=trusting).json
+        assert report["frames"] == 13 and 0 < report["bytes_read"] == served.sent < film.stat().st_size / 8
+        refused = run("info", url, cwd=tmp_path)
+        assert refused.code == 1 and "certificate" in refused.error
 
 
 def test_a_server_without_head_will_do(film: Path, tmp_path: Path) -> None:

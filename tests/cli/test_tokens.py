@@ -35,6 +35,15 @@ def test_tokens_become_a_video_of_that_size(archive: Path, tmp_path: Path) -> No
     assert run_well("encode", "bunny.mp4", "-", cwd=tmp_path).out.startswith(b"\x8aMGV")
 
 
+def test_the_language_models_tokens_become_a_video_and_no_file_of_the_codecs(tmp_path: Path) -> None:
+    run_well("tokens", BUNNY, "own.npz", *PART, "--model", "compact", cwd=tmp_path)
+    said = run_well("tokens", "own.npz", "own.mp4", cwd=tmp_path).text
+    assert "160x90, 5 frames, 2x12x20 tokens" in said
+    before = contents(tmp_path)
+    assert "a .mgv file holds a codec's tokens" in run("tokens", "own.npz", "own.mgv", cwd=tmp_path).error
+    assert contents(tmp_path) == before
+
+
 def test_pipes_carry_what_files_hold(archive: Path, tmp_path: Path) -> None:
     video = run_well("tokens", "-", "-", cwd=tmp_path, stdin=archive.read_bytes()).out
     assert video.startswith(b"\x1aE\xdf\xa3")  # Matroska

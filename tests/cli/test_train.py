@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from nvcodec import weights
+from nvcodec.generate.model import load_lm
+from nvcodec.tokenizer.compact import CompactConfig, CompactTokenizer
 
 from .support import BUNNY, CARPHONE, run, run_well
 
@@ -62,7 +65,7 @@ def test_clips_become_weights_that_code_and_a_broken_file_is_left_out(folder: Pa
     [
         (["gone.toml", "--data", "clips"], "gone.toml cannot be read"),
         (["small.toml", "--data", "nowhere"], "there is no such folder"),
-        (["nothing", "--data", "clips"], "none of the configurations magvit2, prior-300m, tiny"),
+        (["nothing", "--data", "clips"], "magvit2, prior-300m, tiny"),
         (["magvit2", "--data", "clips"], "nvcodec train tokenizer trains it"),
         (["small.toml", "--data", "clips", "--resume"], "has no checkpoint to go on from"),
         (["small.toml", "--data", "clips", "--set", "crops=1"], "there is no 'crops'"),
@@ -102,8 +105,72 @@ def test_half_a_model_says_that_it_needs_the_other(stage: str, folder: Path) -> 
 
 def test_a_stage_that_does_not_exist_names_those_that_do(folder: Path) -> None:
     result = run("train", "both", "small.toml", "--data", "clips", cwd=folder)
-    assert result.code == 2 and "there are joint, tokenizer, prior" in " ".join(result.err.split())
+    assert result.code == 2 and "there are joint, tokenizer, prior, lm" in " ".join(result.err.split())
 
 
 def test_a_folder_that_is_no_run_is_not_exported(folder: Path) -> None:
     assert "clips is no training run" in run("export", "clips", "mine.safetensors", cwd=folder).error
+
+
+LM = """
+objective = "masked"
+steps = 2
+batch = 2
+frames = 5
+size = 32
+log_steps = 1
+[model]
+width = 32
+layers = 1
+heads = 2
+[validation]
+every = 1
+"""
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """A configuration of a language model, a tokenizer that has learnt nothing, and two clips of as many classes."""
+    config = CompactConfig(width=32, encoder_blocks=1, decoder_blocks=1)
+    weights.save_network(tmp_path / "tok.safetensors", "compact", CompactTokenizer(config), asdict(config), {})
+    (tmp_path / "small.toml").write_text(LM)
+    for split in ("train", "validation"):
+        for name, clip in (("animal", BUNNY), ("person", CARPHONE)):
+            (tmp_path / "set" / split / name).mkdir(parents=True)
+            (tmp_path / "set" / split / name / clip.name).write_bytes(clip.read_bytes())
+    (tmp_path / "set" / "train" / "animal" / "broken.mp4").write_bytes(b"no video")
+    return tmp_path
+
+
+def test_a_labelled_set_becomes_a_language_model(labelled: Path) -> None:
+    command = ["train", "lm", "small.toml", "--data", "set", "--tokenizer", "tok.safetensors"]
+    trained = run_well(*command, cwd=labelled)
+    assert "left out set" in trained.err and "broken.mp4" in trained.err and "2 steps of 2 clips" in trained.text
+    assert "--resume goes on" in run(*command, cwd=labelled).error
+    again = run_well(*command, "--resume", "--set", "steps=3", cwd=labelled)
+    assert "3 steps" in again.text and not again.err  # what was left out is told once
+    rows = [json.loads(line) for line in (labelled / "runs" / "small" / "validation.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    made = run_well("export", "runs/small", "lm.safetensors", "--note", "a test", "--json", cwd=labelled).json
+    assert (made["card"]["kind"], made["card"]["steps"], made["card"]["note"]) == ("lm", 3, "a test")
+    assert load_lm(labelled / "lm.safetensors").classes == ("animal", "person")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["small.toml", "--data", "set"], "lm takes --tokenizer"),
+        (["small.toml", "--data", "set", "--data", "set", "--tokenizer", "tok.safetensors"], "one --data"),
+        (["small.toml", "--data", "set", "--tokenizer", "nothing"], "there is no model 'nothing'"),
+        (["small.toml", "--data", "set", "--tokenizer", "tiny"], "is a codec"),
+        (["small.toml", "--data", "nowhere", "--tokenizer", "tok.safetensors"], "there is no such folder"),
+        (["small.toml", "--data", "set", "--tokenizer", "tok.safetensors", "--set", "frames=6"], "1 + 4k frames"),
+        (["magvit2", "--data", "set", "--tokenizer", "tok.safetensors"], "there is no 'network'"),
+    ],
+)
+def test_what_a_language_model_cannot_learn_is_one_line_and_makes_nothing(
+    arguments: list[str], said: str, labelled: Path
+) -> None:
+    before = sorted(labelled.rglob("*"))
+    assert said in " ".join(run("train", "lm", *arguments, cwd=labelled).err.split())
+    assert sorted(labelled.rglob("*")) == before

@@ -14,7 +14,7 @@ from nvcodec.prior.cumulative import CoderTables, Cumulative
 from nvcodec.prior.distribution import LOCATION_MAX, SCALES, TAIL_WEIGHTS
 from nvcodec.prior.planes import Port, code_levels, code_signs
 from nvcodec.tokenizer.quantize import LEVEL_PLANES
-from nvcodec.weights import installed, load
+from nvcodec.weights import load
 
 COEFFICIENTS = 24  # at most
 BYTES_EACH = 4  # location (2), scale, weight of the tail
@@ -23,7 +23,7 @@ BYTES_EACH = 4  # location (2), scale, weight of the tail
 @cache
 def tables() -> CoderTables:
     """Those that came with the model."""
-    return CoderTables.of(load(installed()[0].name, "cpu").tables)
+    return CoderTables.of(load().tables)
 
 
 @torch.inference_mode()

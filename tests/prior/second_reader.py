@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from fractions import Fraction
 from math import floor, log2
 from typing import Any
@@ -18,12 +19,12 @@ class Payload:
     """Section 7, a bit at a time."""
 
     def __init__(self, payload: bytes) -> None:
-        payload += bytes(-len(payload) % 4)
-        self.words = [int.from_bytes(payload[i : i + 4], "little") for i in range(0, len(payload), 4)]
+        payload = bytes(-len(payload) % 4) + payload
+        self.words = deque(int.from_bytes(payload[i : i + 4], "big") for i in range(0, len(payload), 4))
         self.state = 0
         for _ in range(2):
             if self.words:
-                self.state = self.state << 32 | self.words.pop()
+                self.state = self.state << 32 | self.words.popleft()
 
     def bit(self, p: int) -> int:
         zero = (65536 - p) * (SHARES - 2) // 65536 + 1
@@ -31,7 +32,7 @@ class Payload:
         bit = int(r >= zero)
         self.state = high * (SHARES - zero) + r - zero if bit else high * zero + r
         if self.state < 1 << 32 and self.words:
-            self.state = self.state << 32 | self.words.pop()
+            self.state = self.state << 32 | self.words.popleft()
         return bit
 
     def at_end(self) -> bool:

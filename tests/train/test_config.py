@@ -107,7 +107,7 @@ def test_a_configuration_is_a_file_or_a_name_that_comes_with_nvcodec(tmp_path: P
     assert read_settings(Path("tiny")) == TrainConfig()
     (tmp_path / "own.toml").write_text("steps = 3\n[magvit2]\nhalve_time = [true, false, true]\n")
     assert read_settings(tmp_path / "own.toml").magvit2.halve_time == (True, False, True)
-    with pytest.raises(NvcodecError, match="none of the configurations magvit2, prior-300m, tiny"):
+    with pytest.raises(NvcodecError, match=r"none of the configurations .*magvit2, prior-300m, tiny"):
         read_settings(Path("nothing"))
     with pytest.raises(NvcodecError, match="cannot be read"):
         read_settings(tmp_path / "nothing")
@@ -116,7 +116,7 @@ def test_a_configuration_is_a_file_or_a_name_that_comes_with_nvcodec(tmp_path: P
 def shipped(name: str) -> TrainConfig:
     """A configuration that comes with nvcodec, of the stage that can train it."""
     config = read_settings(Path(name))
-    return with_setting(config, "stage", "tokenizer") if config.network == "magvit2" else config
+    return with_setting(config, "stage", "tokenizer") if config.network != "tiny" else config
 
 
 def by_name(table: dict[str, Any], prefix: str = "") -> dict[str, object]:
@@ -130,7 +130,10 @@ def by_name(table: dict[str, Any], prefix: str = "") -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
+CODEC = [path for path in sorted(SHIPPED.glob("*.toml")) if not path.stem.startswith("lm-")]  # test_lm_config.py
+
+
+@pytest.mark.parametrize("path", CODEC, ids=lambda path: path.stem)
 def test_every_configuration_that_comes_with_nvcodec_is_sound_and_what_its_file_says(path: Path) -> None:
     config = shipped(path.stem)
     check(config)

@@ -14,13 +14,14 @@ from nvcodec.prior.fixed_point import MAX_TERMS
 from nvcodec.prior.linear import IntLinear
 from nvcodec.prior.transformer import PriorConfig
 from nvcodec.tokenizer.magvit2_config import Magvit2Config
+from nvcodec.train.checkpoint import CHECKPOINT
 from nvcodec.train.colour import from_rgb, to_rgb
 from nvcodec.train.config import TrainConfig
 from nvcodec.train.data import ClipSampler, DataConfig
 from nvcodec.train.export import export_run
 from nvcodec.train.joint import Draw
 from nvcodec.train.networks import PaperTokenizer, build, parameter_count
-from nvcodec.train.run import CHECKPOINT, Run
+from nvcodec.train.run import Run
 
 from .test_config import shipped
 from .test_run import SMALL, same, weights
@@ -101,7 +102,7 @@ def test_the_papers_tokenizer_goes_on_where_it_stood(files: list[Path], tmp_path
     Run(SMALL_PAPER, tmp_path / "cut", files).train()
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
     assert (tmp_path / "cut" / CHECKPOINT).is_file()
-    with pytest.raises(NvcodecError, match="magvit2, which has no prior"):
+    with pytest.raises(NvcodecError, match="magvit2, which nothing reads"):
         export_run(tmp_path / "cut", "paper", tmp_path, {})
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from nvcodec.media import MediaReader, Picture
+from nvcodec.media.packing import pack
 from nvcodec.train import prepare as preparing
-from nvcodec.train.prepare import HEIGHTS, overlap, pack, prepare
+from nvcodec.train.prepare import HEIGHTS, prepare
+from nvcodec.train.sources import overlap
 
 from .conftest import CLIPS
 from .stills import write_still

@@ -14,13 +14,15 @@ from safetensors.torch import load_file
 from nvcodec.errors import NvcodecError
 from nvcodec.prior.transformer import PriorConfig
 from nvcodec.tokenizer.tiny import TinyConfig
+from nvcodec.train.checkpoint import CHECKPOINT
 from nvcodec.train.config import TrainConfig, read_config
 from nvcodec.train.data import ClipSampler, DataConfig
 from nvcodec.train.export import export_run
 from nvcodec.train.joint import Draw, LossConfig
+from nvcodec.train.loop import learning_rate
 from nvcodec.train.networks import JointModel
 from nvcodec.train.processes import own_device
-from nvcodec.train.run import CHECKPOINT, Run, learning_rate
+from nvcodec.train.run import Run
 from nvcodec.train.settings import with_setting
 from nvcodec.weights.store import read_model
 

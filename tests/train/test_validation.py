@@ -13,12 +13,14 @@ import pytest
 import torch
 from av import open as open_file
 
+from nvcodec.tokenizer.frames import to_frames
 from nvcodec.train import log
 from nvcodec.train.config import ValidationConfig
 from nvcodec.train.log import RunLog
-from nvcodec.train.prepare import prepare, to_frames
+from nvcodec.train.loop import averaged
+from nvcodec.train.prepare import prepare
 from nvcodec.train.run import Run
-from nvcodec.train.validation import averaged, held_out, png_of, validate
+from nvcodec.train.validation import held_out, png_of, validate
 
 from .conftest import CLIPS
 from .stills import write_still

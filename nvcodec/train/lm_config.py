@@ -1,0 +1,94 @@
+"""Configuration of a run of the language model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nvcodec.errors import NvcodecError
+from nvcodec.generate.config import OBJECTIVES, LmConfig
+from nvcodec.generate.transformer import Grid
+from nvcodec.tokenizer.frames import GRID
+from nvcodec.train.loop import LoopConfig
+
+STAGE = "lm"
+
+
+@dataclass(frozen=True)
+class LmSizes:
+    """What of an `LmConfig` neither the clips nor their tokenizer decide."""
+
+    width: int = 256
+    layers: int = 6
+    heads: int = 4
+    expansion: int = 4
+    factors: int = 2
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class LmValidationConfig:
+    """How a run is measured on the validation split. `every` in steps, 0 for never."""
+
+    every: int = 250
+    clips: int = 256  # at most, evenly from all
+
+
+@dataclass(frozen=True)
+class LmTrainConfig(LoopConfig):
+    """A run of the language model. Everything that decides its result, with the data and the tokenizer.
+
+    The optimizer is MaskGIT's (Chang et al. 2022, section 4.1) but for the rate, which is that of a small model.
+    """
+
+    steps: int = 2000
+    batch: int = 32
+    learning_rate: float = 1e-3
+    warmup: int = 100
+    clip_norm: float = 1.0
+    average: float = 0.995
+    stage: str = STAGE
+    objective: str = "masked"  # or next
+    frames: int = 17  # of a clip, 1 + 4k
+    size: int = 64  # luma pixels a side, a multiple of 8
+    second_moment: float = 0.96  # decay of it
+    weight_decay: float = 0.045
+    class_dropout: float = 0.1  # share of the clips that are learnt without their class, for guidance
+    # Masked alone: share of the clips of which something is given (`lessons.py`), and of those without their class.
+    given_share: float = 0.4
+    given_dropout: float = 0.5
+    model: LmSizes = field(default_factory=LmSizes)
+    validation: LmValidationConfig = field(default_factory=LmValidationConfig)
+
+    @property
+    def grid(self) -> Grid:
+        """Latent frames, rows and columns of a clip's tokens."""
+        return 1 + (self.frames - 1) // 4, self.size // GRID, self.size // GRID
+
+
+def check_lm(config: LmTrainConfig) -> None:
+    """NvcodecError for settings that do not go together."""
+    if config.stage != STAGE or config.objective not in OBJECTIVES:
+        raise NvcodecError(f"the stage of a language model is {STAGE}, its objective one of {', '.join(OBJECTIVES)}")
+    if config.frames < 1 or config.frames % 4 != 1 or config.size < GRID or config.size % GRID:
+        raise NvcodecError(f"clips have 1 + 4k frames and a size that is a multiple of {GRID}")
+    if min(config.batch, config.accumulate, config.log_steps) < 1:
+        raise NvcodecError("batch, accumulate and log_steps are 1 at least")
+    if not all(0 <= share <= 1 for share in (config.class_dropout, config.given_share, config.given_dropout)):
+        raise NvcodecError("class_dropout, given_share and given_dropout are shares, from 0 to 1")
+    model_config(config, classes=1, token_bits=config.model.factors)  # the sizes by themselves
+
+
+def model_config(config: LmTrainConfig, classes: int, token_bits: int) -> LmConfig:
+    """Sizes of the transformer for clips of so many classes. NvcodecError where they do not go together."""
+    sizes = config.model
+    return LmConfig(
+        grid=config.grid,
+        classes=classes,
+        width=sizes.width,
+        layers=sizes.layers,
+        heads=sizes.heads,
+        expansion=sizes.expansion,
+        token_bits=token_bits,
+        factors=sizes.factors,
+        dropout=sizes.dropout,
+    )

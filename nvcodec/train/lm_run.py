@@ -1,0 +1,189 @@
+"""A run of the language model, in the loop of all stages (`loop.py`).
+
+A run is a folder as any other's. What a step learns depends on seed, step, rank and the number of processes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nvcodec.errors import NvcodecError
+from nvcodec.generate.known import first_frames
+from nvcodec.generate.model import LmDescription, LmNetwork
+from nvcodec.generate.objectives import LmLoss, draw_masks
+from nvcodec.generate.transformer import TokenTransformer
+from nvcodec.train.checkpoint import CHECKPOINT
+from nvcodec.train.config import check_same_run, from_dict, read_record, record_of, write_record
+from nvcodec.train.lessons import LmLearner, draw_lesson
+from nvcodec.train.lm_config import LmTrainConfig, check_lm, model_config
+from nvcodec.train.lm_data import TokenSet, drawn
+from nvcodec.train.log import RunLog
+from nvcodec.train.loop import Figures, Loop, averaged
+from nvcodec.train.processes import gathering
+from nvcodec.train.start import averaged_weights
+from nvcodec.weights import load_network
+
+VALIDATION = "validation"
+
+
+class LmRun(Loop[TokenTransformer]):
+    """A run of one objective over the tokens of labelled clips."""
+
+    config: LmTrainConfig
+
+    def __init__(
+        self,
+        config: LmTrainConfig,
+        folder: Path,
+        clips: TokenSet,
+        held_out: TokenSet | None,
+        tokenizer: str,
+        token_bits: int,
+        start: Path | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        """The run in `folder`, or a new one, that learns `clips` and is measured on `held_out`, a set's validation.
+
+        `tokenizer` is the hash of the weights whose tokens of `token_bits` bits they are. A new run goes out from the
+        averaged weights of the run or exported model `start`, of either objective. NvcodecError for a run that is
+        there but another, for what cannot be trained and for a start of other sizes, classes or tokens.
+        """
+        check_lm(config)
+        super().__init__(config, folder, device)
+        self.clips = clips
+        self.held_out = held_out.evenly(config.validation.clips) if held_out is not None else None
+        data = [clips.key]
+        if self.resumes:
+            check_same_run(folder, config, data)
+        described = LmDescription(
+            model=model_config(config, len(clips.classes), token_bits),
+            objective=config.objective,
+            classes=clips.classes,
+            frames=config.frames,
+            size=config.size,
+            tokenizer=tokenizer,
+        )
+        torch.manual_seed(config.seed)
+        transformer = TokenTransformer(described.model)
+        origin: dict[str, Any] = {}
+        if self.resumes:
+            origin = {key: value for key, value in read_record(folder, LmTrainConfig)[1].items() if key == "start"}
+        elif start is not None:
+            origin = {"start": _take_start(transformer, described, start)}
+        folder.mkdir(parents=True, exist_ok=True)
+        self.place_model(transformer, LmLearner(transformer, config), list(transformer.blocks))
+        if self.rank == 0:
+            write_record(folder, {"lm": asdict(described)} | origin | record_of(config, self.processes, data))
+
+    def new_optimizer(self) -> torch.optim.Optimizer:
+        """AdamW; what is no matrix does not decay."""
+        learning = list(self.model.parameters())
+        matrices, others = [p for p in learning if p.dim() > 1], [p for p in learning if p.dim() <= 1]
+        groups = [
+            {"params": matrices, "share": 1.0, "weight_decay": self.config.weight_decay},
+            {"params": others, "share": 1.0, "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, self.config.second_moment))
+
+    def gradients(self) -> Iterator[Figures]:
+        """A step's clips, in `accumulate` batches."""
+        config = self.config
+        generator = self.generator(own=True)
+        torch.manual_seed(int(torch.randint(1 << 62, (), generator=generator)))  # dropout draws from everybody's
+        count = config.batch * config.accumulate
+        begin = (self.step * self.processes + self.rank) * count
+        places = drawn(len(self.clips.labels), config.seed, begin, count)
+        self.optimizer.zero_grad(set_to_none=True)
+        outs: list[LmLoss] = []
+        for part in places.split(config.batch):
+            tokens, labels = self.clips.batch(part)
+            classes, masked = draw_lesson(config, self.model, labels, generator)
+            with gathering(self.parallel, last=len(outs) + 1 == config.accumulate):
+                out = self._loss(tokens, classes, masked)
+                (out.loss / config.accumulate).backward()
+            outs.append(out)
+        yield partial(_row, outs)
+
+    def _loss(self, tokens: Tensor, classes: Tensor, masked: Tensor | None) -> LmLoss:
+        to = self.device
+        return self.parallel(tokens.to(to), classes.to(to), masked.to(to) if masked is not None else None)
+
+    @property
+    def measured_steps(self) -> int:
+        """As configured, if there are clips to measure on."""
+        return self.config.validation.every if self.held_out is not None else 0
+
+    def measure(self, log: RunLog | None) -> None:
+        """Bits per token of the averaged weights, with the same masks each time."""
+        assert self.held_out is not None
+        with averaged(self.model, self.average):
+            row = measured(self, self.held_out)
+        if log is not None:
+            log.row(VALIDATION, {"step": self.step} | row)
+
+
+@torch.no_grad()
+def measured(run: LmRun, clips: TokenSet) -> dict[str, float]:
+    """Bits per token of `clips` with their classes: of `all`, and of those `predicted` after the first latent frame.
+
+    A masked model's are those of the tokens masked by the cosine schedule, the first latent frame given for the
+    second figure; they are no code length, and not to be held against the other objective's.
+    """
+    run.parallel.eval()
+    names = ("all", "predicted") if run.config.grid[0] > 1 else ("all",)
+    first = first_frames(run.config.grid, 1)
+    generator = torch.Generator().manual_seed(0)
+    bits, counts = (torch.zeros(len(names), dtype=torch.float64) for _ in range(2))
+    for part in torch.arange(len(clips.labels)).split(run.config.batch):
+        tokens, labels = clips.batch(part)
+        if run.config.objective == "next":
+            each = run._loss(tokens, labels, None).bits.cpu()
+            found = [each, each[:, ~first]][: len(names)]
+            counted = [torch.ones_like(bits, dtype=torch.bool) for bits in found]
+        else:
+            known = first.expand(tokens.shape)
+            shape = tokens.shape[0], tokens.shape[1]
+            masks = [draw_masks(shape, generator, given) for given in (None, known)[: len(names)]]
+            outs = [run._loss(tokens, labels, masked) for masked in masks]
+            found, counted = [out.bits.cpu() for out in outs], masks
+        bits += torch.tensor([float(each.sum()) for each in found])
+        counts += torch.tensor([float(each.sum()) for each in counted])
+    run.parallel.train()
+    return {name: round(value, 5) for name, value in zip(names, (bits / counts).tolist(), strict=True)}
+
+
+def _take_start(transformer: TokenTransformer, described: LmDescription, start: Path) -> dict[str, Any]:
+    """Put what the run or exported model `start` has learnt into `transformer`; gives what the record says of it."""
+    other, state, origin = _learnt(start)
+    model = replace(other.model, dropout=described.model.dropout)
+    if replace(other, objective=described.objective, model=model) != described:
+        raise NvcodecError(f"--start {start}: it has other sizes, classes or tokens than this run")
+    transformer.load_state_dict(state)
+    return origin
+
+
+def _learnt(start: Path) -> tuple[LmDescription, dict[str, Tensor], dict[str, Any]]:
+    """What a run or an exported model is, its weights (of a run the averaged ones), and what names it."""
+    if start.is_dir():
+        _, record = read_record(start, LmTrainConfig)
+        state, steps = averaged_weights(start / CHECKPOINT)
+        return from_dict(LmDescription, record["lm"]), state, {"steps": steps, **record}
+    loaded = load_network(start)
+    if not isinstance(loaded.module, LmNetwork):
+        raise NvcodecError(f"--start {start} is no language model, but of the kind {loaded.kind!r}")
+    network = loaded.module
+    return network.description, network.transformer.state_dict(), {"name": loaded.name, "sha256": loaded.sha256}
+
+
+def _row(outs: list[LmLoss]) -> dict[str, float]:
+    return {
+        "loss": round(sum(float(out.loss.detach()) for out in outs) / len(outs), 4),
+        "bits": round(sum(out.bits_per_token for out in outs) / len(outs), 4),
+    }
