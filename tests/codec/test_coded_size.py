@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nvcodec.bitstream import BitstreamError
 
 from nvcodec.codec import EncodeOptions, encode
 from nvcodec.codec.coded_size import analyse_at_best_size, at_half, nominal
 from nvcodec.codec.gop import ClosedLoop, GopQuality, decode_planes, encode_planes, planned_quality, synthesise
+from nvcodec.errors import NvcodecError
 from nvcodec.tokenizer.frames import from_planes
 from nvcodec.tokenizer.resampling import halved, halved_grid, restored
 from nvcodec.weights import load
@@ -98,7 +98,7 @@ def test_tokens_are_of_the_whole_size() -> None:
 
 def test_more_halvings_than_any_encoder_makes_are_refused(tmp_path: Path) -> None:
     header, (gop,), _ = contents(coded(BUNNY, duration_s=0.1, quality=5)[0])
-    with pytest.raises(BitstreamError, match="which no encoder writes"):
+    with pytest.raises(NvcodecError, match="which no encoder writes"):
         decoded(rebuilt(header, [replace(gop, halvings=4)]), tmp_path / "out.mkv")
 
 
