@@ -17,10 +17,10 @@ from nvcodec.benchmarks.labelled import Judged, RealClips, psnr
 from nvcodec.benchmarks.machine import machine_name
 from nvcodec.benchmarks.prediction import Predicted, prediction_rows
 from nvcodec.benchmarks.samples import ROWS, Samples, places_shown
-from nvcodec.benchmarks.through_tokens import decoded, encoded
 from torch import Tensor
 
 from nvcodec.errors import NvcodecError
+from nvcodec.generate.compact_tokens import decoded, encoded
 from nvcodec.generate.model import LanguageModel
 from nvcodec.generate.sampling import SamplingConfig
 from nvcodec.tokenizer.compact import CompactTokenizer

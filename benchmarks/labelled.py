@@ -18,6 +18,7 @@ from torch import Tensor
 from nvcodec.datasets import LabelledClip, open_labelled, read_clip
 from nvcodec.errors import NvcodecError
 from nvcodec.tokenizer.frames import to_frames
+from nvcodec.train.labelled import evenly
 from nvcodec.understand.feature_network import FeatureNetwork, judge
 from nvcodec.understand.frechet import Gaussian, frechet_distance
 from nvcodec.understand.scores import agreement, inception_score
@@ -87,7 +88,7 @@ def real_clips(root: Path, features: str, count: int, device: str = "cpu") -> Re
     if len(clips) < count + REFERENCE_LEAST or count < 2:
         wanted = f"not {count} to measure and {REFERENCE_LEAST} to hold them against"
         raise NvcodecError(f"{root} has {len(clips)} test clips, {wanted}")
-    chosen = set((np.arange(count) * len(clips) // count).tolist())
+    chosen = set(evenly(len(clips), count).tolist())
     own = [clip for number, clip in enumerate(clips) if number in chosen]
     others = [clip for number, clip in enumerate(clips) if number not in chosen]
     size = network.config.frames, network.config.size

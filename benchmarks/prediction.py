@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from nvcodec.benchmarks.labelled import RealClips, psnr
-from nvcodec.benchmarks.through_tokens import decoded, encoded
 from torch import Tensor
 
 from nvcodec.errors import NvcodecError
+from nvcodec.generate.compact_tokens import decoded, encoded
 from nvcodec.generate.known import first_frames
 from nvcodec.generate.model import LanguageModel
 from nvcodec.generate.sampling import SamplingConfig

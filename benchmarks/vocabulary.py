@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from nvcodec.benchmarks.generation import drawn
 from nvcodec.benchmarks.labelled import RealClips, psnr
-from nvcodec.benchmarks.through_tokens import decoded, encoded
 
 from nvcodec.errors import NvcodecError
+from nvcodec.generate.compact_tokens import decoded, encoded
 from nvcodec.generate.model import LanguageModel
 from nvcodec.generate.sampling import SamplingConfig
 from nvcodec.tokenizer.compact import CompactTokenizer
-from nvcodec.understand.probe import load_tokenizer, tokenizer_of
+from nvcodec.understand.probe import load_tokenizer
+from nvcodec.weights import tokenizer_of
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +13,7 @@ from nvcodec.errors import UnsupportedInput
 from .failures import reported
 from .messages import one_line, print_json, print_summary
 from .options import Debug, Force, Json, Quiet
+from .progress import counting_line
 
 EXAMPLES = {
     "moving": "nvcodec data moving clips/moving --train 10000",
@@ -63,7 +61,7 @@ def moving(
 
     config = MovingConfig(train, validation, test, size, frames, seed)
     check_set_folder(target, force)
-    with _progress_bar(train + validation + test, quiet) as watch:
+    with counting_line("drawing clips", quiet, total=train + validation + test) as watch:
         make_moving_set(target, config, backgrounds or [], force=force, watch=watch)
     if not quiet:
         print_summary(f"{target}: {len(CLASSES)} classes, {train} + {validation} + {test} clips")
@@ -120,28 +118,3 @@ def data_group() -> typer.Typer:
     for name, command in {"moving": moving, "list": list_set}.items():
         group.command(name, epilog=f"Example: {EXAMPLES[name]}")(reported(command))
     return group
-
-
-@contextmanager
-def _progress_bar(total: int, quiet: bool) -> Iterator[Callable[[int], None] | None]:
-    """Gives what is told the clips that are done; None when nobody could watch."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    with Progress(
-        TextColumn("drawing clips"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bars:
-        task = bars.add_task("drawing", total=total)
-
-        def watch(done: int) -> None:
-            bars.update(task, completed=done)
-
-        yield watch

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,12 +14,11 @@ import typer
 from nvcodec.errors import NvcodecError
 
 from .messages import print_json, print_summary, print_warnings
+from .progress import Count, counting_line
 from .streams import is_pipe, refuse_same_file, refuse_terminal, refuse_two_outputs
 
 if TYPE_CHECKING:
     from nvcodec.generate import LanguageModel, SamplingConfig
-
-    Watch = Callable[[int, int], object]
 
 LM = "lm-tiny"
 GUIDANCE = 2.0  # where a class is asked for and no guidance is
@@ -158,32 +155,9 @@ def sampling_of(
     return SamplingConfig(**{name: value for name, value in wanted.items() if value is not None})
 
 
-@contextmanager
-def drawing_line(quiet: bool) -> Iterator[Watch | None]:
+def drawing_line(quiet: bool) -> AbstractContextManager[Count | None]:
     """Gives what is told the steps done and all steps; None when nobody could watch, or `quiet` asks for peace."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    with Progress(
-        TextColumn("drawing"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bars:
-        task = bars.add_task("drawing", total=None, speed="")
-        began = time.monotonic()
-
-        def watch(done: int, total: int) -> None:
-            speed = done / max(time.monotonic() - began, 1e-9)
-            bars.update(task, completed=done, total=total, speed=f"{speed:.1f} steps/s")
-
-        yield watch
+    return counting_line("drawing", quiet, unit="steps", digits=1)
 
 
 def tell_drawn(

@@ -1,4 +1,4 @@
-"""The line that moves while a video is coded: frames, frames a second, time left, bits per pixel so far."""
+"""The line that moves: while a video is coded, and while anything else is counted."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from nvcodec.codec import Progress
 
     Report = Callable[[Progress], None]
+
+
+class Count(Protocol):
+    """What is told that `now` are done, `of` so many where nobody has said."""
+
+    def __call__(self, now: int, of: int | None = None, /) -> None:
+        """Show it."""
+        ...
 
 
 @contextmanager
@@ -45,6 +53,42 @@ def progress_line(quiet: bool) -> Iterator[Report | None]:
             )
 
         yield show
+
+
+@contextmanager
+def counting_line(
+    what: str, quiet: bool, *, total: int | None = None, done: int = 0, unit: str | None = None, digits: int = 2
+) -> Iterator[Count | None]:
+    """Gives what is told how many are done, and of how many where `total` does not say; None as above.
+
+    With a `unit` (steps, clips) it shows how many a second, to so many `digits`, from those `done` before.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    speed = [TextColumn("{task.fields[speed]}")] if unit else []
+    bars = Bars(
+        TextColumn(what),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        *speed,
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bars:
+        task = bars.add_task(what, total=total, completed=done, speed="")
+        began = time.monotonic()
+
+        def count(now: int, of: int | None = None) -> None:
+            rate = (now - done) / max(time.monotonic() - began, 1e-9)
+            bars.update(task, completed=now, total=of or total, speed=f"{rate:.{digits}f} {unit}/s")
+
+        yield count
 
 
 class Clock:

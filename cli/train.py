@@ -12,9 +12,10 @@ from nvcodec.errors import NvcodecError
 
 from .messages import count_text, print_summary, print_warnings
 from .options import Debug, Quiet
+from .progress import counting_line
 from .train_lm import train_lm
 from .train_probe import train_probe
-from .training import check_run_folder, progress_bar, with_settings
+from .training import check_run_folder, with_settings
 
 LM = "lm"
 PROBES = ("probe", "features")
@@ -34,8 +35,7 @@ Config = Annotated[
     typer.Argument(
         metavar="CONFIG|DIR",
         help="For probe and features, the labelled set to learn. For all others a TOML file of settings that are not "
-        "the defaults, or a name: tiny, compact, magvit2, prior-300m, "
-        "lm-tiny, lm-tiny-next, lm-307m.",
+        "the defaults, or a name: tiny, compact, magvit2, prior-300m, lm-tiny, lm-tiny-next, lm-307m.",
         show_default=False,
     ),
 ]
@@ -158,7 +158,8 @@ def train(
             training = Run(wanted, folder, files, start, held_out)
         except ValueError as error:
             raise NvcodecError(f"{', '.join(map(str, data))}: {error}") from error
-        with progress_bar("training", "steps", wanted.steps, training.step, quiet or not first) as watch:
+        bar = counting_line("training", quiet or not first, total=wanted.steps, done=training.step, unit="steps")
+        with bar as watch:
             training.train(watch)
     finally:
         leave_processes()

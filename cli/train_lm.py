@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-
-from nvcodec.errors import NvcodecError
+from typing import TYPE_CHECKING
 
 from .messages import count_text, print_summary, print_warnings
-from .training import check_run_folder, progress_bar, with_settings
+from .progress import counting_line
+from .training import check_run_folder, with_settings
+
+if TYPE_CHECKING:
+    from nvcodec.tokenizer import CompactTokenizer
+    from nvcodec.train.lm_data import TokenSet
 
 
 def train_lm(
@@ -28,13 +31,12 @@ def train_lm(
     The set in `data` becomes tokens of `tokenizer` once, in `cache`.
     """
     from nvcodec.datasets import open_labelled
-    from nvcodec.tokenizer.compact import CompactTokenizer
     from nvcodec.train.lm_config import LmTrainConfig, check_lm
-    from nvcodec.train.lm_data import TokenSet, token_set
+    from nvcodec.train.lm_data import token_set
     from nvcodec.train.lm_run import LmRun
     from nvcodec.train.processes import join_processes, leave_processes, own_device
     from nvcodec.train.settings import settings_over
-    from nvcodec.weights import load_network
+    from nvcodec.weights import load_network, tokenizer_of
 
     wanted = with_settings(settings_over(LmTrainConfig(), config), settings)
     check_lm(wanted)
@@ -44,10 +46,9 @@ def train_lm(
     broken: list[str] = []
 
     def tokens_of(split: str, network: CompactTokenizer, sha256: str) -> TokenSet:
-        bar = progress_bar(f"encoding {split}", "clips", len(splits[split].clips), 0, quiet or not first)
-        with bar as told:
+        with counting_line(f"encoding {split}", quiet or not first, unit="clips") as watch:
             size = wanted.frames, wanted.size
-            return token_set(splits[split], network, sha256, *size, cache or folder / "data", leave_out, _counted(told))
+            return token_set(splits[split], network, sha256, *size, cache or folder / "data", leave_out, watch)
 
     def leave_out(source: Path, error: str) -> None:
         broken.append(f"left out {source}: {error}")
@@ -55,21 +56,15 @@ def train_lm(
     join_processes()
     try:
         loaded = load_network(tokenizer)
-        network = loaded.module.to(own_device())
-        if not isinstance(network, CompactTokenizer):
-            raise NvcodecError(f"{tokenizer} is no tokenizer for a language model, but of kind {loaded.kind}")
+        network = tokenizer_of(loaded).to(own_device())
         clips, held_out = (tokens_of(split, network, loaded.sha256) for split in splits)
         print_warnings(broken, quiet or not first)
         bits = (network.config.vocabulary - 1).bit_length()
         training = LmRun(wanted, folder, clips, held_out, loaded.sha256, bits, start)
-        with progress_bar("training", "steps", wanted.steps, training.step, quiet or not first) as watch:
+        bar = counting_line("training", quiet or not first, total=wanted.steps, done=training.step, unit="steps")
+        with bar as watch:
             training.train(watch)
     finally:
         leave_processes()
     if first and not quiet:
         print_summary(f"{folder}: {count_text(training.step, 'step')} of {count_text(len(clips.labels), 'clip')}")
-
-
-def _counted(bar: Callable[[int], None] | None) -> Callable[[int, int], None] | None:
-    """What is told how many of how many are done, of what is told how many."""
-    return None if bar is None else lambda done, total: bar(done)

@@ -12,7 +12,8 @@ from nvcodec.errors import UnsupportedInput
 from nvcodec.files import atomic_output
 
 from .messages import count_text, print_summary, print_warnings
-from .training import check_run_folder, progress_bar, with_settings
+from .progress import counting_line
+from .training import check_run_folder, with_settings
 
 if TYPE_CHECKING:
     from nvcodec.datasets import LabelledSet
@@ -41,7 +42,8 @@ def train_probe(
     from nvcodec.train.probe import TEST, ClipSet, ProbeRun
     from nvcodec.train.probe_config import TOKENS, check_probe, usual_config
     from nvcodec.train.processes import join_processes, leave_processes, own_device
-    from nvcodec.understand.probe import load_tokenizer, reading_of, tokenizer_of
+    from nvcodec.understand.probe import load_tokenizer, reading_of
+    from nvcodec.weights import tokenizer_of
 
     wanted = with_settings(usual_config(stage, reads), settings)
     check_probe(wanted)
@@ -57,8 +59,7 @@ def train_probe(
         labelled = splits[split]
         if labelled is None:
             return None
-        with progress_bar(f"reading {split}", "clips", len(labelled.clips), 0, quiet or not first) as bar:
-            watch = None if bar is None else lambda done, total: bar(done)
+        with counting_line(f"reading {split}", quiet or not first, unit="clips") as watch:
             clip = wanted.frames, wanted.size
             if loaded is None:
                 return pixel_set(labelled, *clip, kept, leave_out, watch)
@@ -73,7 +74,8 @@ def train_probe(
         assert clips is not None  # a set that has none to learn from is refused above
         print_warnings(broken, quiet or not first)
         training = ProbeRun(wanted, folder, clips, held_out, **reading)
-        with progress_bar("training", "steps", wanted.steps, training.step, quiet or not first) as watch:
+        bar = counting_line("training", quiet or not first, total=wanted.steps, done=training.step, unit="steps")
+        with bar as watch:
             training.train(watch)
         found = training.accuracy(test) if test is not None else None
     finally:

@@ -1,11 +1,7 @@
-"""What the stages of `nvcodec train` share: settings, the run's folder, and the line that moves."""
+"""What the stages of `nvcodec train` share: settings, and the run's folder."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,31 +31,3 @@ def check_run_folder(folder: Path, resume: bool) -> None:
         raise NvcodecError(f"{folder} has no checkpoint to go on from; without --resume a new run begins")
     if there and not resume:
         raise OutputError(f"{folder} is a run already; --resume goes on with it, --run names another folder")
-
-
-@contextmanager
-def progress_bar(what: str, unit: str, total: int, done: int, quiet: bool) -> Iterator[Callable[[int], None] | None]:
-    """Gives what is told how many of `total` are done; None when nobody could watch. `unit` is steps or such."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    with Progress(
-        TextColumn(what),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bars:
-        task = bars.add_task(what, total=total, completed=done, speed="")
-        began = time.monotonic()
-
-        def watch(now: int) -> None:
-            speed = (now - done) / max(time.monotonic() - began, 1e-9)
-            bars.update(task, completed=now, speed=f"{speed:.2f} {unit}/s")
-
-        yield watch

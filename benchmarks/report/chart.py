@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .plot import value_ticks
+from .scale import Scale, value_ticks
 
 WIDTH, HEIGHT = 480, 320
 LEFT_EDGE, RIGHT_EDGE, TOP_EDGE, BOTTOM_EDGE = 56, 14, 34, 44
@@ -37,8 +37,8 @@ def chart_svg(title: str, x_name: str, y_name: str, lines: Sequence[Line]) -> st
         raise ValueError(f"there is nothing to draw for {title!r}")
     legend = len(lines) * LEGEND_LINE if len(lines) > 1 else 0
     bottom = HEIGHT - BOTTOM_EDGE
-    x = _Scale.over([px for px, _ in points], LEFT_EDGE, WIDTH - RIGHT_EDGE)
-    y = _Scale.over([py for _, py in points], bottom, TOP_EDGE)
+    x = Scale.over([px for px, _ in points], LEFT_EDGE, WIDTH - RIGHT_EDGE, MARGIN)
+    y = Scale.over([py for _, py in points], bottom, TOP_EDGE, MARGIN)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT + legend}" role="img">',
         f"<title>{escape(title)}</title><style>{STYLE}</style>",
@@ -60,31 +60,12 @@ def chart_svg(title: str, x_name: str, y_name: str, lines: Sequence[Line]) -> st
     return "".join(parts) + "</svg>\n"
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """From values low…high to pixels start…end."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    @classmethod
-    def over(cls, values: Sequence[float], start: float, end: float) -> _Scale:
-        low, high = min(values), max(values)
-        room = (high - low) * MARGIN or max(abs(high), 1) * MARGIN
-        return cls(low - room, high + room, start, end)
-
-    def at(self, value: float) -> float:
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
-
-
 def _stroke(line: Line) -> str:
     dashes = ' stroke-dasharray="6 4"' if line.dashed else ""
     return f'class="line" stroke="{COLOURS[line.colour % len(COLOURS)]}"{dashes}'
 
 
-def _drawn(line: Line, x: _Scale, y: _Scale) -> str:
+def _drawn(line: Line, x: Scale, y: Scale) -> str:
     places = [(x.at(px), y.at(py)) for px, py in line.points]
     path = f'<path {_stroke(line)} d="M{"L".join(f"{px:.1f} {py:.1f}" for px, py in places)}"/>'
     if len(places) > MARKED_MOST:

@@ -9,12 +9,12 @@ from html import escape
 
 from nvcodec.benchmarks.axes import Axis
 
+from .scale import Scale, value_ticks
 from .table import rate_text
 
 WIDTH, HEIGHT = 420, 300
 LEFT_EDGE, RIGHT_EDGE, TOP_EDGE, BOTTOM_EDGE = 50, 12, 14, 40
 MARKER = 4.0  # half a marker's width
-TICKS_MAX = 7  # on the quality axis
 MARGIN = 0.04  # of an axis, kept free at either end
 VARIANTS = 4  # of a family, that the style sheet tells apart by their dashes
 SHAPES = {"nvcodec": "circle", "hevc": "square", "vvc": "up", "av1": "diamond", "h264": "down"}
@@ -41,7 +41,8 @@ def plot_svg(title: str, axis: Axis, curves: Sequence[Curve]) -> str:
     """The plot; `curves` must have a point. The rate's axis is logarithmic."""
     rates = [math.log10(rate) for curve in curves for rate, _ in curve.points]
     values = [value for curve in curves for _, value in curve.points]
-    x, y = _Scale.over(rates, LEFT_EDGE, WIDTH - RIGHT_EDGE), _Scale.over(values, HEIGHT - BOTTOM_EDGE, TOP_EDGE)
+    x = Scale.over(rates, LEFT_EDGE, WIDTH - RIGHT_EDGE, MARGIN)
+    y = Scale.over(values, HEIGHT - BOTTOM_EDGE, TOP_EDGE, MARGIN)
     bottom, right = HEIGHT - BOTTOM_EDGE, WIDTH - RIGHT_EDGE
     grid = [
         *(_tick(x.at(math.log10(rate)), f"{rate:g}") for rate in rate_ticks(10**x.low, 10**x.high)),
@@ -78,32 +79,6 @@ def rate_ticks(low: float, high: float) -> list[float]:
     return decades if len(inside) > 8 and len(decades) > 2 else inside
 
 
-def value_ticks(low: float, high: float) -> list[float]:
-    """Up to TICKS_MAX multiples of 1, 2 or 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10((high - low) / TICKS_MAX))
-    step = next(m * power for m in (1, 2, 5, 10) if (high - low) / (m * power) <= TICKS_MAX)
-    return [round(n * step, 12) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """From values low…high to pixels start…end."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    @classmethod
-    def over(cls, values: Sequence[float], start: float, end: float) -> _Scale:
-        low, high = min(values), max(values)
-        room = (high - low) * MARGIN or max(abs(high), 1) * MARGIN
-        return cls(low - room, high + room, start, end)
-
-    def at(self, value: float) -> float:
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
-
-
 def _tick(x: float, text: str) -> str:
     bottom = HEIGHT - BOTTOM_EDGE
     return (
@@ -116,7 +91,7 @@ def _plain(value: float) -> str:
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _drawn(curve: Curve, x: _Scale, y: _Scale, axis: Axis) -> str:
+def _drawn(curve: Curve, x: Scale, y: Scale, axis: Axis) -> str:
     places = [(x.at(math.log10(rate)), y.at(value)) for rate, value in curve.points]
     line = "L".join(f"{px:.1f} {py:.1f}" for px, py in places)
     markers = [

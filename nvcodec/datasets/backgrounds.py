@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nvcodec.errors import UnsupportedInput
+from nvcodec.media.formats import STILL_SUFFIXES
 
 # Photographs in the packages themselves, in colour first; the functions that load others download them.
 SHIPPED = {
@@ -32,7 +33,6 @@ SHIPPED = {
         )
     ),
 }
-SUFFIXES = {".jpg", ".jpeg", ".png"}
 ZOOMS = (1.25, 1.8, 2.6, 3.8)  # shorter side of a photograph, in widths of a clip
 
 
@@ -62,7 +62,7 @@ def photographs_below(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UnsupportedInput(f"{folder}: there is no such folder")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in STILL_SUFFIXES and path.is_file())
     if not found:
         raise UnsupportedInput(f"{folder} has no photographs (.jpg, .jpeg or .png)")
     return found

@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 
 from nvcodec.errors import UnsupportedInput
+from nvcodec.media.formats import STILL_SUFFIXES, VIDEO_SUFFIXES
 
 from .clips import LabelledClip, LabelledSet
 
-SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov", ".y4m", ".jpg", ".jpeg", ".png")
+SUFFIXES = tuple(VIDEO_SUFFIXES | STILL_SUFFIXES)
 FOLDERS = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),

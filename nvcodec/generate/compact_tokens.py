@@ -19,16 +19,16 @@ from nvcodec.tokenizer.causal_conv import CausalState
 from nvcodec.tokenizer.compact import CompactTokenizer
 from nvcodec.tokenizer.frames import to_planes
 from nvcodec.tokenizer.motion import STEP_FRAMES
-from nvcodec.weights import LoadedNetwork
+from nvcodec.weights import LoadedNetwork, tokenizer_of
 
 from .clip import VOCABULARY, GopTimes
+
+BATCH = 16  # clips coded at once
 
 
 def checked_tokenizer(loaded: LoadedNetwork) -> CompactTokenizer:
     """The tokenizer that was loaded. NvcodecError for another network, and for tokens that an archive cannot hold."""
-    network = loaded.module
-    if not isinstance(network, CompactTokenizer):
-        raise NvcodecError(f"{loaded.name} is no tokenizer, but of the kind {loaded.kind!r}")
+    network = tokenizer_of(loaded)
     if network.vocabulary > VOCABULARY:
         raise NvcodecError(f"{loaded.name} has {network.vocabulary} tokens, more than the {VOCABULARY} of an archive")
     return network
@@ -64,6 +64,20 @@ def pictures_of_tokens(
         for y, u, v in planes[: len(gop.pts) - done]:  # without those that fill the last step
             yield Picture(gop.pts[done], y, u, v, durations[done])
             done += 1
+
+
+@torch.inference_mode()
+def encoded(network: CompactTokenizer, frames: Tensor) -> Tensor:
+    """Tokens `[n, T', h, w]` int64, on the CPU, of clips `[n, 6, 1 + 4k, H/2, W/2]`."""
+    device = device_of(network)
+    return torch.cat([network.encode(part.to(device))[0].cpu() for part in frames.split(BATCH)])
+
+
+@torch.inference_mode()
+def decoded(network: CompactTokenizer, tokens: Tensor) -> Tensor:
+    """Frames `[n, 6, T, H/2, W/2]` float32, on the CPU; mirror of `encoded`."""
+    device = device_of(network)
+    return torch.cat([network.decode(part.to(device))[0].float().cpu() for part in tokens.split(BATCH)])
 
 
 def device_of(network: torch.nn.Module) -> torch.device:

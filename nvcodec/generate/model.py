@@ -12,13 +12,12 @@ from torch import Tensor, nn
 
 from nvcodec.errors import NvcodecError
 from nvcodec.tokenizer.compact import CompactTokenizer
-from nvcodec.tokenizer.frames import GRID
-from nvcodec.weights import LoadedNetwork, load_network, load_network_by_hash
+from nvcodec.weights import load_network, load_network_by_hash, tokenizer_of
 from nvcodec.weights.loading import tokenizer_dtype
 
 from .config import OBJECTIVES, LmConfig
 from .sampling import SamplingConfig, Watch, sample_masked, sample_next
-from .transformer import Grid, TokenTransformer
+from .transformer import Grid, TokenTransformer, grid_of
 
 KIND = "lm"
 BATCH = 32  # clips that are drawn at once
@@ -44,7 +43,7 @@ class LmDescription:
             raise NvcodecError(f"a language model's objective is one of {', '.join(OBJECTIVES)}, not {self.objective}")
         if len(self.classes) != self.model.classes:
             raise NvcodecError(f"a language model of {self.model.classes} classes has names for {len(self.classes)}")
-        grid = 1 + (self.frames - 1) // 4, self.size // GRID, self.size // GRID
+        grid = grid_of(self.frames, self.size)
         if self.model.grid != grid:
             raise NvcodecError(f"{self.frames} pictures of {self.size} pixels make a grid of {grid}")
 
@@ -153,15 +152,9 @@ def load_lm(name_or_path: str | Path, device: str = "cpu") -> LanguageModel:
     network = loaded.module
     if not isinstance(network, LmNetwork):
         raise NvcodecError(f"{name_or_path} is no language model, but of the kind {loaded.kind!r}")
-    tokenizer = _tokenizer_of(loaded, network.description.tokenizer, Path(name_or_path).parent, device)
-    return LanguageModel(network, tokenizer, loaded.name, loaded.sha256)
-
-
-def _tokenizer_of(lm: LoadedNetwork, sha256: str, beside: Path, device: str) -> CompactTokenizer:
-    loaded = load_network_by_hash(sha256, lm.name, beside, device)
-    if not isinstance(loaded.module, CompactTokenizer):
-        raise NvcodecError(f"{lm.name} needs {loaded.name}, but that is no tokenizer of a language model")
-    return loaded.module
+    beside = Path(name_or_path).parent
+    tokenizer = load_network_by_hash(network.description.tokenizer, loaded.name, beside, device)
+    return LanguageModel(network, tokenizer_of(tokenizer), loaded.name, loaded.sha256)
 
 
 def _in_parts(watch: Watch, number: int, parts: int) -> Watch:

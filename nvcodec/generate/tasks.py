@@ -13,16 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nvcodec.bitstream import latent_frames
 from nvcodec.errors import NvcodecError
 from nvcodec.tokenizer.frames import GRID
+from nvcodec.tokenizer.motion import STEP_FRAMES
 
+from .compact_tokens import decoded, encoded
 from .known import both_ends, first_frames
 from .model import LanguageModel
 from .sampling import SamplingConfig, Watch
 
-LATENT_FRAMES = 4  # of every latent frame but the first, which is one
 CONTEXT = 5  # frames that the next ones are drawn from, as on Kinetics-600 (Yu et al. 2022, section 4.1)
-BATCH = 16  # clips shown at once
 
 
 def draw_clips(
@@ -42,15 +43,13 @@ def draw_clips(
     known = tokens = None
     if start is not None:
         check_context(model, start.shape[1])
-        known, tokens = first_frames(model.grid, _latents(start.shape[1])), _tokens(model, start)
+        known, tokens = first_frames(model.grid, latent_frames(start.shape[1])), _tokens(model, start)
     return model.sample(classes, 1, config, seed, known, tokens, watch).cpu()
 
 
-@torch.inference_mode()
 def show_clips(model: LanguageModel, tokens: Tensor) -> Tensor:
     """Frames `[n, 6, T, H/2, W/2]` that tokens `[n, T', h, w]` stand for."""
-    device = _device(model)
-    return torch.cat([model.tokenizer.decode(part.to(device))[0].float().cpu() for part in tokens.split(BATCH)])
+    return decoded(model.tokenizer, tokens)
 
 
 @torch.inference_mode()
@@ -75,7 +74,7 @@ def predict(
         raise NvcodecError(f"what comes next is drawn from {context} frames, and there are {past.shape[1]}")
     fresh = model.description.frames - context
     windows = -(-count // fresh)
-    known = first_frames(model.grid, _latents(context))
+    known = first_frames(model.grid, latent_frames(context))
     last, future = past[:, -context:], []
     for window in range(windows):
         drawn = _draw(model, name, config, seed, (window, windows), known, _tokens(model, last), watch)
@@ -109,7 +108,7 @@ def fill(
         begin = max(0, done - context)
         own = filled[:, begin : begin + model.description.frames]
         keep = known.expand(model.grid[0], -1).clone()
-        keep[: _latents(done - begin) if done else 0] = True
+        keep[: latent_frames(done - begin) if done else 0] = True
         shown = _redrawn(model, own, keep, config, seed, (window, windows), name, watch)
         filled[:, done : begin + own.shape[1]] = shown[:, done - begin :]
         done = begin + own.shape[1]
@@ -149,8 +148,8 @@ def check_masked(model: LanguageModel) -> None:
 
 def check_context(model: LanguageModel, context: int) -> None:
     """NvcodecError for a number of frames that the model can't go on from."""
-    if context < 1 or (context - 1) % LATENT_FRAMES or context >= model.description.frames:
-        fit = ", ".join(map(str, range(1, model.description.frames, LATENT_FRAMES)))
+    if context < 1 or (context - 1) % STEP_FRAMES or context >= model.description.frames:
+        fit = ", ".join(map(str, range(1, model.description.frames, STEP_FRAMES)))
         raise NvcodecError(f"this model goes on from {fit} frames, not {context}")
 
 
@@ -169,10 +168,10 @@ def _redrawn(
     Where there are no frames left nothing is known: the model draws those, too, and nobody sees them.
     """
     count = frames.shape[1]
-    short = -(count - 1) % LATENT_FRAMES  # the last latent frame is filled up with the last frame
+    short = -(count - 1) % STEP_FRAMES  # the last latent frame is filled up with the last frame
     whole = torch.cat([frames, frames[:, -1:].expand(-1, short, -1, -1)], dim=1)
     known = keep.clone()
-    known[_latents(whole.shape[1]) :] = False
+    known[latent_frames(whole.shape[1]) :] = False
     tokens = _tokens(model, whole)
     shown = show_clips(model, _draw(model, name, config, seed, place, known.flatten(), tokens, watch))[0, :, :count]
     return torch.where(_pixels(model, keep)[:count], frames, shown)
@@ -180,7 +179,7 @@ def _redrawn(
 
 def _pixels(model: LanguageModel, keep: Tensor) -> Tensor:
     """`keep` [T', h·w] of latent frames for the samples `[T, H/2, W/2]` of frames."""
-    by_frame = torch.cat([keep[:1], keep[1:].repeat_interleave(LATENT_FRAMES, 0)]).reshape(-1, *model.grid[1:])
+    by_frame = torch.cat([keep[:1], keep[1:].repeat_interleave(STEP_FRAMES, 0)]).reshape(-1, *model.grid[1:])
     return by_frame.repeat_interleave(GRID // 2, 1).repeat_interleave(GRID // 2, 2)
 
 
@@ -208,16 +207,7 @@ def _draw(
 
 def _tokens(model: LanguageModel, frames: Tensor) -> Tensor:
     """Tokens `[1, T', h, w]` of a window that begins with `frames` [6, 1 + 4k, H/2, W/2], and zeros behind them."""
-    found, _ = model.tokenizer.encode(frames[None].to(_device(model)))
+    found = encoded(model.tokenizer, frames[None])
     whole = torch.zeros(1, *model.grid, dtype=torch.int64)
-    whole[:, : found.shape[1]] = found.cpu()
+    whole[:, : found.shape[1]] = found
     return whole
-
-
-def _device(model: LanguageModel) -> torch.device:
-    return next(model.tokenizer.parameters()).device
-
-
-def _latents(frames: int) -> int:
-    """Latent frames of 1 + 4k frames."""
-    return 1 + (frames - 1) // LATENT_FRAMES

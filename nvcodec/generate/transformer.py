@@ -15,13 +15,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nvcodec.bitstream import latent_frames
+from nvcodec.tokenizer.frames import GRID
+
 from .config import LmConfig
 from .vocabulary import Vocabulary
 
 Grid = tuple[int, int, int]
-# Of numbers at first. Positions stand out, for by them attention finds a place's neighbours, and classes above tokens:
-# they are the same at every place, and cost nothing there.
+# Of numbers at first. Positions stand out, for by them attention finds a place's neighbours; classes stand above
+# tokens, for they were found late.
 TOKEN_SCALE, POSITION_SCALE, CLASS_SCALE = 0.02, 0.2, 0.1
+
+
+def grid_of(frames: int, size: int) -> Grid:
+    """The grid of 1 + 4k `frames` of `size` luma pixels a side."""
+    return latent_frames(frames), size // GRID, size // GRID
 
 
 class KvCache:

@@ -11,6 +11,8 @@ from nvcodec.errors import UnsupportedInput
 
 CHROMA_FORMATS = ("420", "422", "444", "400")
 BIT_DEPTHS = (8, 10, 12, 16)
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".webm", ".mov", ".y4m"})  # of files that folders are searched for
+STILL_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 MAX_SIDE = 16384
 
 

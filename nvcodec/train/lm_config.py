@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from nvcodec.errors import NvcodecError
 from nvcodec.generate.config import OBJECTIVES, LmConfig
-from nvcodec.generate.transformer import Grid
+from nvcodec.generate.transformer import Grid, grid_of
 from nvcodec.tokenizer.frames import GRID
-from nvcodec.train.loop import LoopConfig
+from nvcodec.train.labelled import LabelledConfig
 
 STAGE = "lm"
 
@@ -26,15 +26,7 @@ class LmSizes:
 
 
 @dataclass(frozen=True)
-class LmValidationConfig:
-    """How a run is measured on the validation split. `every` in steps, 0 for never."""
-
-    every: int = 250
-    clips: int = 256  # at most, evenly from all
-
-
-@dataclass(frozen=True)
-class LmTrainConfig(LoopConfig):
+class LmTrainConfig(LabelledConfig):
     """A run of the language model. Everything that decides its result, with the data and the tokenizer.
 
     The optimizer is MaskGIT's (Chang et al. 2022, section 4.1) but for the rate, which is that of a small model.
@@ -42,27 +34,18 @@ class LmTrainConfig(LoopConfig):
 
     steps: int = 2000
     batch: int = 32
-    learning_rate: float = 1e-3
-    warmup: int = 100
-    clip_norm: float = 1.0
-    average: float = 0.995
     stage: str = STAGE
     objective: str = "masked"  # or next
-    frames: int = 17  # of a clip, 1 + 4k
-    size: int = 64  # luma pixels a side, a multiple of 8
-    second_moment: float = 0.96  # decay of it
-    weight_decay: float = 0.045
     class_dropout: float = 0.1  # share of the clips that are learnt without their class, for guidance
     # Masked alone: share of the clips of which something is given (`lessons.py`), and of those without their class.
     given_share: float = 0.4
     given_dropout: float = 0.5
     model: LmSizes = field(default_factory=LmSizes)
-    validation: LmValidationConfig = field(default_factory=LmValidationConfig)
 
     @property
     def grid(self) -> Grid:
         """Latent frames, rows and columns of a clip's tokens."""
-        return 1 + (self.frames - 1) // 4, self.size // GRID, self.size // GRID
+        return grid_of(self.frames, self.size)
 
 
 def check_lm(config: LmTrainConfig) -> None:

@@ -21,6 +21,7 @@ from nvcodec.errors import NvcodecError
 from nvcodec.files import atomic_output
 from nvcodec.tokenizer.compact import CompactTokenizer
 from nvcodec.tokenizer.frames import GRID, to_frames
+from nvcodec.train.labelled import evenly
 from nvcodec.train.processes import place, wait_for_all
 
 PIECE = 64  # clips that are encoded and kept together
@@ -49,24 +50,6 @@ class TokenSet:
         """`most` of the clips, or all, evenly from first to last: sets are sorted by class."""
         chosen = evenly(len(self.labels), most)
         return replace(self, tokens=self.tokens[chosen], labels=self.labels[chosen])
-
-
-def evenly(clips: int, most: int) -> np.ndarray:
-    """Places of `most` of so many clips, or of all, evenly from first to last."""
-    count = min(most, clips)
-    return np.arange(count) * clips // max(count, 1)
-
-
-def drawn(clips: int, seed: int, begin: int, count: int) -> Tensor:
-    """Places `[count]` of the clips that are drawn after the first `begin`: all once in an order, then in another."""
-    found = []
-    while count:
-        epoch, first = divmod(begin, clips)
-        order = torch.randperm(clips, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
-        part = order[first : first + count]
-        found.append(part)
-        begin, count = begin + len(part), count - len(part)
-    return torch.cat(found)
 
 
 def token_set(

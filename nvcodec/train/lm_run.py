@@ -1,6 +1,6 @@
 """A run of the language model, in the loop of all stages (`loop.py`).
 
-A run is a folder as any other's. What a step learns depends on seed, step, rank and the number of processes alone.
+A run is a folder as any other's.
 """
 
 from __future__ import annotations
@@ -20,23 +20,20 @@ from nvcodec.generate.model import LmDescription, LmNetwork
 from nvcodec.generate.objectives import LmLoss, draw_masks
 from nvcodec.generate.transformer import TokenTransformer
 from nvcodec.train.checkpoint import CHECKPOINT
-from nvcodec.train.config import check_same_run, from_dict, read_record, record_of, write_record
+from nvcodec.train.config import from_dict, read_record, record_of, write_record
+from nvcodec.train.labelled import LabelledRun
 from nvcodec.train.lessons import LmLearner, draw_lesson
 from nvcodec.train.lm_config import LmTrainConfig, check_lm, model_config
-from nvcodec.train.lm_data import TokenSet, drawn
+from nvcodec.train.lm_data import TokenSet
 from nvcodec.train.log import RunLog
-from nvcodec.train.loop import Figures, Loop, averaged
+from nvcodec.train.loop import VALIDATION, Figures, averaged
 from nvcodec.train.processes import gathering
 from nvcodec.train.start import averaged_weights
 from nvcodec.weights import load_network
 
-VALIDATION = "validation"
 
-
-class LmRun(Loop[TokenTransformer]):
+class LmRun(LabelledRun[TokenTransformer, TokenSet, LmTrainConfig]):
     """A run of one objective over the tokens of labelled clips."""
-
-    config: LmTrainConfig
 
     def __init__(
         self,
@@ -56,12 +53,7 @@ class LmRun(Loop[TokenTransformer]):
         there but another, for what cannot be trained and for a start of other sizes, classes or tokens.
         """
         check_lm(config)
-        super().__init__(config, folder, device)
-        self.clips = clips
-        self.held_out = held_out.evenly(config.validation.clips) if held_out is not None else None
-        data = [clips.key]
-        if self.resumes:
-            check_same_run(folder, config, data)
+        super().__init__(config, folder, clips, held_out, device)
         described = LmDescription(
             model=model_config(config, len(clips.classes), token_bits),
             objective=config.objective,
@@ -70,7 +62,6 @@ class LmRun(Loop[TokenTransformer]):
             size=config.size,
             tokenizer=tokenizer,
         )
-        torch.manual_seed(config.seed)
         transformer = TokenTransformer(described.model)
         origin: dict[str, Any] = {}
         if self.resumes:
@@ -80,32 +71,18 @@ class LmRun(Loop[TokenTransformer]):
         folder.mkdir(parents=True, exist_ok=True)
         self.place_model(transformer, LmLearner(transformer, config), list(transformer.blocks))
         if self.rank == 0:
-            write_record(folder, {"lm": asdict(described)} | origin | record_of(config, self.processes, data))
-
-    def new_optimizer(self) -> torch.optim.Optimizer:
-        """AdamW; what is no matrix does not decay."""
-        learning = list(self.model.parameters())
-        matrices, others = [p for p in learning if p.dim() > 1], [p for p in learning if p.dim() <= 1]
-        groups = [
-            {"params": matrices, "share": 1.0, "weight_decay": self.config.weight_decay},
-            {"params": others, "share": 1.0, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, self.config.second_moment))
+            write_record(folder, {"lm": asdict(described)} | origin | record_of(config, self.processes, [clips.key]))
 
     def gradients(self) -> Iterator[Figures]:
         """A step's clips, in `accumulate` batches."""
         config = self.config
         generator = self.generator(own=True)
-        torch.manual_seed(int(torch.randint(1 << 62, (), generator=generator)))  # dropout draws from everybody's
-        count = config.batch * config.accumulate
-        begin = (self.step * self.processes + self.rank) * count
-        places = drawn(len(self.clips.labels), config.seed, begin, count)
         self.optimizer.zero_grad(set_to_none=True)
         outs: list[LmLoss] = []
-        for part in places.split(config.batch):
+        for part, last in self.batches(generator):
             tokens, labels = self.clips.batch(part)
             classes, masked = draw_lesson(config, self.model, labels, generator)
-            with gathering(self.parallel, last=len(outs) + 1 == config.accumulate):
+            with gathering(self.parallel, last=last):
                 out = self._loss(tokens, classes, masked)
                 (out.loss / config.accumulate).backward()
             outs.append(out)
@@ -114,11 +91,6 @@ class LmRun(Loop[TokenTransformer]):
     def _loss(self, tokens: Tensor, classes: Tensor, masked: Tensor | None) -> LmLoss:
         to = self.device
         return self.parallel(tokens.to(to), classes.to(to), masked.to(to) if masked is not None else None)
-
-    @property
-    def measured_steps(self) -> int:
-        """As configured, if there are clips to measure on."""
-        return self.config.validation.every if self.held_out is not None else 0
 
     def measure(self, log: RunLog | None) -> None:
         """Bits per token of the averaged weights, with the same masks each time."""

@@ -25,7 +25,7 @@ from nvcodec.train.log import RunLog
 from nvcodec.train.processes import own_device, place, spread
 
 M = TypeVar("M", bound=nn.Module)
-LOG = "log"
+LOG, VALIDATION = "log", "validation"  # what the rows of a run are kept as
 Figures = Callable[[], dict[str, float]]  # what the log says of a step's losses, made only when it is asked for
 
 

@@ -17,7 +17,8 @@ from nvcodec.datasets import LabelledSet, read_clip
 from nvcodec.errors import NvcodecError
 from nvcodec.files import temporary_path
 from nvcodec.tokenizer.frames import to_frames
-from nvcodec.train.lm_data import Watch, clips_key, evenly
+from nvcodec.train.labelled import evenly
+from nvcodec.train.lm_data import Watch, clips_key
 from nvcodec.train.processes import place, wait_for_all
 
 UNREAD = -1  # the label of a clip that could not be read

@@ -1,6 +1,6 @@
 """A run that learns the classes of clips, in the loop of all stages (`loop.py`): the probe, or the feature network.
 
-What a step learns depends on seed, step, rank and the number of processes alone. The feature network sees its clips
+The feature network sees its clips
 varied, the probe as they are: what it reads may be tokens, which cannot be varied without the tokenizer, and pixels
 are to have no more than those.
 """
@@ -11,16 +11,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nvcodec.train.config import check_same_run, record_of, write_record
-from nvcodec.train.lm_data import drawn
+from nvcodec.train.config import record_of, write_record
+from nvcodec.train.labelled import ClipSet, LabelledRun
 from nvcodec.train.log import RunLog
-from nvcodec.train.loop import Figures, Loop, averaged
+from nvcodec.train.loop import VALIDATION, Figures, averaged
 from nvcodec.train.pixel_data import PixelSet, varied
 from nvcodec.train.probe_config import FEATURES, PIXELS, ProbeTrainConfig, check_probe
 from nvcodec.train.processes import gathering
@@ -28,34 +27,8 @@ from nvcodec.understand.feature_network import FeatureConfig, FeatureNetwork
 from nvcodec.understand.scores import agreement
 from nvcodec.understand.video_transformer import ProbeConfig, VideoTransformer
 
-VALIDATION = "validation"
 TEST = "test.json"  # in the folder of a run that is through: its accuracy on the test split
 STILLS_UNTIL = 0.8  # of a run
-S = TypeVar("S", bound="ClipSet")
-
-
-class ClipSet(Protocol):
-    """Labelled clips as `PixelSet` and `TokenSet` have them."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Their names."""
-        ...
-
-    @property
-    def key(self) -> str:
-        """What names the clips and how they were read."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def batch(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """What is read of the clips at `places`, and their labels."""
-        ...
-
-    def evenly(self: S, most: int) -> S:
-        """So many of them."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -84,11 +57,8 @@ def network_config(
     return ProbeConfig(**common, **asdict(config.model), reads=reads, vocabulary=vocabulary, tokenizer=tokenizer)
 
 
-class ProbeRun(Loop):
+class ProbeRun(LabelledRun[VideoTransformer | FeatureNetwork, ClipSet, ProbeTrainConfig]):
     """A run over labelled clips."""
-
-    config: ProbeTrainConfig
-    model: VideoTransformer | FeatureNetwork
 
     def __init__(
         self,
@@ -108,13 +78,8 @@ class ProbeRun(Loop):
         another, and for what cannot be trained.
         """
         check_probe(config)
-        super().__init__(config, folder, device)
-        self.clips = clips
-        self.held_out = held_out.evenly(config.validation.clips) if held_out is not None else None
-        if self.resumes:
-            check_same_run(folder, config, [clips.key])
+        super().__init__(config, folder, clips, held_out, device)
         described = network_config(config, clips.classes, reads, vocabulary, tokenizer)
-        torch.manual_seed(config.seed)
         model = VideoTransformer(described) if isinstance(described, ProbeConfig) else FeatureNetwork(described)
         learner = Learner(model, mixed=config.bfloat16)
         folder.mkdir(parents=True, exist_ok=True)
@@ -123,31 +88,16 @@ class ProbeRun(Loop):
             record = {"network": asdict(described)} | record_of(config, self.processes, [clips.key])
             write_record(folder, record)
 
-    def new_optimizer(self) -> torch.optim.Optimizer:
-        """AdamW; what is no matrix does not decay."""
-        learning = list(self.model.parameters())
-        matrices, others = [p for p in learning if p.dim() > 1], [p for p in learning if p.dim() <= 1]
-        groups = [
-            {"params": matrices, "share": 1.0, "weight_decay": self.config.weight_decay},
-            {"params": others, "share": 1.0, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, self.config.second_moment))
-
     def gradients(self) -> Iterator[Figures]:
         """A step's clips, in `accumulate` batches."""
-        config = self.config
         generator = self.generator(own=True)
-        torch.manual_seed(int(torch.randint(1 << 62, (), generator=generator)))  # dropout draws from everybody's
-        count = config.batch * config.accumulate
-        begin = (self.step * self.processes + self.rank) * count
-        places = drawn(len(self.clips), config.seed, begin, count)
         self.optimizer.zero_grad(set_to_none=True)
         found: list[tuple[Tensor, Tensor]] = []
-        for part in places.split(config.batch):
+        for part, last in self.batches(generator):
             x, labels = self._read(part, generator)
-            with gathering(self.parallel, last=len(found) + 1 == config.accumulate):
+            with gathering(self.parallel, last=last):
                 loss, logits = self.parallel(x.to(self.device), labels.to(self.device))
-                (loss / config.accumulate).backward()
+                (loss / self.config.accumulate).backward()
             found.append((loss.detach(), logits.detach().argmax(1).cpu() == labels))
         yield partial(_row, found)
 
@@ -159,11 +109,6 @@ class ProbeRun(Loop):
         still = bool(chosen) and self.step < STILLS_UNTIL * self.config.steps
         x, labels = self.clips.stills(places, generator) if still else self.clips.batch(places)
         return varied(x, generator), labels
-
-    @property
-    def measured_steps(self) -> int:
-        """As configured, if there are clips to measure on."""
-        return self.config.validation.every if self.held_out is not None else 0
 
     def measure(self, log: RunLog | None) -> None:
         """Accuracy of the averaged weights."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from nvcodec.errors import NvcodecError
-from nvcodec.train.loop import LoopConfig
+from nvcodec.train.labelled import LabelledConfig, LabelledValidationConfig
 
 PROBE, FEATURES = "probe", "features"
 PIXELS, TOKENS = "pixels", "tokens"
@@ -31,36 +31,24 @@ class FeatureSizes:
 
 
 @dataclass(frozen=True)
-class ProbeValidationConfig:
-    """How a run is measured on the validation split. `every` in steps, 0 for never."""
-
-    every: int = 500
-    clips: int = 1000  # at most, evenly from all
-
-
-@dataclass(frozen=True)
-class ProbeTrainConfig(LoopConfig):
+class ProbeTrainConfig(LabelledConfig):
     """A run that learns the classes of clips. Everything that decides its result, with the data and the tokenizer."""
 
     steps: int = 3000
     batch: int = 64
     learning_rate: float = 2e-3
-    warmup: int = 100
-    clip_norm: float = 1.0
-    average: float = 0.995
     checkpoint_steps: int = 250
     stage: str = PROBE  # or features
     reads: str = PIXELS  # or tokens, of the stage probe
-    frames: int = 17  # of a clip, 1 + 4k
     size: int = 64  # luma pixels a side, a multiple of 16
-    second_moment: float = 0.98  # decay of it
+    second_moment: float = 0.98
     weight_decay: float = 0.05
     model: ProbeSizes = field(default_factory=ProbeSizes)
     # Of the stage features: share of the steps, but for the last fifth of them, that learn from one frame of each clip,
     # at a tenth of the work: enough to tell what it shows, though not how it moves.
     still_share: float = 0.0
     features: FeatureSizes = field(default_factory=FeatureSizes)
-    validation: ProbeValidationConfig = field(default_factory=ProbeValidationConfig)
+    validation: LabelledValidationConfig = field(default_factory=lambda: LabelledValidationConfig(500, 1000))
 
 
 def usual_config(stage: str, reads: str) -> ProbeTrainConfig:

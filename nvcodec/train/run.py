@@ -28,13 +28,12 @@ from nvcodec.train.config import TrainConfig, check, check_same_run, check_start
 from nvcodec.train.data import ClipSampler
 from nvcodec.train.joint import Carry, Draw, StepLoss, draw
 from nvcodec.train.log import RunLog
-from nvcodec.train.loop import Figures, Loop, averaged
+from nvcodec.train.loop import VALIDATION, Figures, Loop, averaged
 from nvcodec.train.networks import CompactModel, JointModel, TrainedModel, build
 from nvcodec.train.processes import gathering
 from nvcodec.train.start import averaged_weights, take_weights, weights_of_model
 from nvcodec.train.validation import held_out, validate
 
-VALIDATION = "validation"
 PCA_QUALITY = 40  # what motion may cost while the transforms' starting points are measured
 
 

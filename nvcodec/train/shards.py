@@ -13,7 +13,7 @@ import itertools
 import math
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -79,7 +79,7 @@ def named_shards(path: Path) -> list[Path]:
     ]
 
 
-def members(shard: Path, suffixes: set[str]) -> Iterator[Member]:
+def members(shard: Path, suffixes: Set[str]) -> Iterator[Member]:
     """The members of a shard whose names end in one of `suffixes`, in its order; what cannot be read has a fault.
 
     Only headers are read. A damaged or truncated shard gives what lies before the damage, and then its fault.

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nvcodec.errors import NvcodecError, UnsupportedInput
+from nvcodec.media.formats import STILL_SUFFIXES, VIDEO_SUFFIXES
 
 from .shards import SHARD_SUFFIX, Member, members, named_shards
 
-VIDEO_SUFFIXES = {".mp4", ".avi", ".mkv", ".webm", ".mov", ".y4m"}
-STILL_SUFFIXES = {".jpg", ".jpeg", ".png"}
 SUFFIXES = VIDEO_SUFFIXES | STILL_SUFFIXES
 ENDS = 1 << 16  # bytes at either end of a source, by which, with its length, it is known
 

@@ -13,7 +13,7 @@ from nvcodec.datasets import LabelledClip, read_clip
 from nvcodec.errors import NvcodecError
 from nvcodec.tokenizer.compact import CompactTokenizer
 from nvcodec.tokenizer.frames import to_frames
-from nvcodec.weights import LoadedNetwork, load_network, load_network_by_hash
+from nvcodec.weights import LoadedNetwork, load_network, load_network_by_hash, tokenizer_of
 
 from .feature_network import FeatureNetwork
 from .video_transformer import VideoTransformer
@@ -77,10 +77,3 @@ def reading_of(loaded: LoadedNetwork) -> dict[str, Any]:
     tokenizer = tokenizer_of(loaded)
     reads = "bits" if tokenizer.config.quantizer == "lfq" else "table"
     return {"reads": reads, "vocabulary": tokenizer.vocabulary, "tokenizer": loaded.sha256}
-
-
-def tokenizer_of(loaded: LoadedNetwork) -> CompactTokenizer:
-    """The tokenizer itself. NvcodecError for any other network."""
-    if not isinstance(loaded.module, CompactTokenizer):
-        raise NvcodecError(f"{loaded.name} is no tokenizer, but of kind {loaded.kind!r}")
-    return loaded.module

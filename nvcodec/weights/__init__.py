@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .catalogue import FOLDER_VARIABLE, InstalledModel, installed
 
 if TYPE_CHECKING:
-    from .loading import load, load_by_id, load_network, load_network_by_hash
+    from .loading import load, load_by_id, load_network, load_network_by_hash, tokenizer_of
     from .model import PROFILE, Model
     from .networks import LoadedNetwork, save_network
     from .registry import Added, add, remove
@@ -35,6 +35,7 @@ __all__ = [
     "load_network_by_hash",
     "remove",
     "save_network",
+    "tokenizer_of",
 ]
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "load_by_id": "loading",
     "load_network": "loading",
     "load_network_by_hash": "loading",
+    "tokenizer_of": "loading",
     "LoadedNetwork": "networks",
     "save_network": "networks",
     "Model": "model",

@@ -97,6 +97,11 @@ def describe(path: Path) -> InstalledModel:
     return InstalledModel(path.stem, card["sha256"], path, path.stat().st_size, count, card, kind)
 
 
+def header_of(data: bytes) -> Any:
+    """The header of a safetensors file whose bytes are `data`. ValueError for one that is no JSON."""
+    return json.loads(data[LENGTH_BYTES : LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")])
+
+
 def kind_of(header: dict[str, Any]) -> str:
     """What a file is of, from its header: the kind of network that it names, else CODEC."""
     try:

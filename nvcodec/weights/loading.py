@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from nvcodec.errors import ModelMismatch, NvcodecError
+from nvcodec.tokenizer.compact import CompactTokenizer
 
 from .catalogue import CARD_SUFFIX, CODEC, SUFFIX, InstalledModel, describe, every_model, installed, own_folder
 from .model import Model
@@ -92,6 +93,13 @@ def _load(path: str, sha256: str, device: str) -> Model:
     model = read_model(chosen)
     model.tokenizer.to(device).speed_up(tokenizer_dtype(device))
     return model
+
+
+def tokenizer_of(loaded: LoadedNetwork) -> CompactTokenizer:
+    """The tokenizer that was loaded. NvcodecError for any other network."""
+    if not isinstance(loaded.module, CompactTokenizer):
+        raise NvcodecError(f"{loaded.name} is no tokenizer, but of the kind {loaded.kind!r}")
+    return loaded.module
 
 
 def _named(name: str) -> InstalledModel:

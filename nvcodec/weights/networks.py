@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from nvcodec.errors import NvcodecError
 from nvcodec.files import atomic_output
 
-from .catalogue import CARD_SUFFIX, CONFIG, METADATA, SCALE, InstalledModel, kind_of
+from .catalogue import CARD_SUFFIX, CONFIG, METADATA, SCALE, InstalledModel, header_of, kind_of
 
 FORMAT = 1
 PACKINGS = ("float16", "int8")
@@ -101,7 +101,7 @@ def network_of(data: bytes, installed: InstalledModel) -> LoadedNetwork:
     if hashlib.sha256(data).hexdigest() != installed.sha256:
         raise NvcodecError(f"{path} is damaged or not the file its card describes (its SHA-256 differs)")
     try:
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        header = header_of(data)
         description = json.loads(header[METADATA][CONFIG])
         kind, config = kind_of(header), description["config"]
         if description["format"] != FORMAT:

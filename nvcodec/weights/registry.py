@@ -15,12 +15,12 @@ from nvcodec.files import atomic_output
 from .catalogue import (
     CARD_SUFFIX,
     CODEC,
-    LENGTH_BYTES,
     SHA256,
     SUFFIX,
     InstalledModel,
     describe,
     every_model,
+    header_of,
     kind_of,
     own_folder,
     read_card,
@@ -71,7 +71,7 @@ def add(path: str | Path, name: str | None = None, sha256: str | None = None) ->
 def _kind_of(data: bytes) -> str:
     """The kind of what the bytes of a file are; CODEC where they say none, for reading them tells what is amiss."""
     try:
-        return kind_of(json.loads(data[LENGTH_BYTES : LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")]))
+        return kind_of(header_of(data))
     except ValueError:
         return CODEC
 

@@ -17,10 +17,10 @@ from nvcodec.benchmarks.report.generation_tables import generation_tables
 from nvcodec.benchmarks.report.table import markdown
 from nvcodec.benchmarks.report.vocabulary_tables import vocabulary_charts, vocabulary_table
 from nvcodec.benchmarks.samples import Samples, write_samples
-from nvcodec.benchmarks.through_tokens import decoded, encoded
 from nvcodec.benchmarks.vocabulary import VocabularyReport, VocabularyRow, vocabulary_row
 
 from nvcodec.errors import NvcodecError
+from nvcodec.generate.compact_tokens import decoded, encoded
 from nvcodec.generate.config import LmConfig
 from nvcodec.generate.model import LanguageModel, LmDescription, LmNetwork
 from nvcodec.generate.sampling import SamplingConfig

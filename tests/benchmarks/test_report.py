@@ -15,7 +15,8 @@ from nvcodec.benchmarks.report import markdown_report, terminal_tables, write_re
 from nvcodec.benchmarks.report.contents import failures_table, speed_table
 from nvcodec.benchmarks.report.frames import matches
 from nvcodec.benchmarks.report.page import report_html
-from nvcodec.benchmarks.report.plot import rate_ticks, value_ticks
+from nvcodec.benchmarks.report.plot import rate_ticks
+from nvcodec.benchmarks.report.scale import value_ticks
 from nvcodec.benchmarks.report.table import Table, markdown, rate_text, signed
 from nvcodec.benchmarks.report.wipe import SOURCE, FrameBudget
 from nvcodec.benchmarks.results import Clip, read_results

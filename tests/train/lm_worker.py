@@ -11,7 +11,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from nvcodec.train.lm_config import LmSizes, LmTrainConfig, LmValidationConfig
+from nvcodec.train.labelled import LabelledValidationConfig
+from nvcodec.train.lm_config import LmSizes, LmTrainConfig
 from nvcodec.train.lm_data import TokenSet
 from nvcodec.train.lm_run import LmRun
 from nvcodec.train.processes import join_processes
@@ -28,7 +29,7 @@ SMALL = LmTrainConfig(
     frames=5,
     size=24,
     model=LmSizes(width=32, layers=2, heads=2),
-    validation=LmValidationConfig(every=0),
+    validation=LabelledValidationConfig(every=0),
 )
 
 

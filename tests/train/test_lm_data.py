@@ -13,7 +13,8 @@ from nvcodec.errors import NvcodecError
 from nvcodec.tokenizer.compact import CompactConfig, CompactTokenizer
 from nvcodec.tokenizer.frames import to_frames
 from nvcodec.train import lm_data
-from nvcodec.train.lm_data import TokenSet, drawn, token_set
+from nvcodec.train.labelled import drawn
+from nvcodec.train.lm_data import TokenSet, token_set
 
 CLIPS = Path(__file__).parents[1] / "clips"
 SHA256 = "0" * 64

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 import nvcodec
 from nvcodec.errors import NvcodecError
 from nvcodec.train.checkpoint import CHECKPOINT
-from nvcodec.train.lm_config import LmValidationConfig
+from nvcodec.train.labelled import LabelledValidationConfig
 from nvcodec.train.lm_export import export_lm
 from nvcodec.train.log import RunLog
 from nvcodec.train.start import averaged_weights
@@ -134,7 +134,7 @@ def test_batches_that_are_added_up_give_the_gradient_of_one_as_large(tmp_path: P
 def test_measuring_is_the_same_each_time_and_changes_nothing_that_is_learnt(objective: str, tmp_path: Path) -> None:
     config = dataclasses.replace(SMALL, objective=objective, steps=4)
     begun(config, tmp_path / "alone").train()
-    often = dataclasses.replace(config, validation=LmValidationConfig(every=2, clips=3))
+    often = dataclasses.replace(config, validation=LabelledValidationConfig(every=2, clips=3))
     run = begun(often, tmp_path / "measured")
     run.train()
     assert same(weights(tmp_path / "alone"), weights(tmp_path / "measured"))
@@ -146,7 +146,7 @@ def test_measuring_is_the_same_each_time_and_changes_nothing_that_is_learnt(obje
 
 
 def test_a_still_has_nothing_to_predict(tmp_path: Path) -> None:
-    config = dataclasses.replace(SMALL, frames=1, steps=2, validation=LmValidationConfig(every=2))
+    config = dataclasses.replace(SMALL, frames=1, steps=2, validation=LabelledValidationConfig(every=2))
     stills = dataclasses.replace(some_clips(), tokens=some_clips().tokens[:, :1])
     run = begun(config, tmp_path, stills)
     assert run.held_out is not None

@@ -13,6 +13,7 @@ import torch
 from nvcodec.datasets import LabelledClip, LabelledSet
 from nvcodec.errors import NvcodecError
 from nvcodec.train.export import export_run
+from nvcodec.train.labelled import LabelledValidationConfig
 from nvcodec.train.lm_data import TokenSet
 from nvcodec.train.pixel_data import PixelSet, pixel_set, varied
 from nvcodec.train.probe import TEST, ProbeRun
@@ -20,7 +21,6 @@ from nvcodec.train.probe_config import (
     FeatureSizes,
     ProbeSizes,
     ProbeTrainConfig,
-    ProbeValidationConfig,
     check_probe,
 )
 from nvcodec.understand.feature_network import FeatureNetwork
@@ -41,7 +41,7 @@ SMALL = ProbeTrainConfig(
     size=16,
     model=ProbeSizes(width=16, layers=1, heads=2),
     features=FeatureSizes(width=8, features=8),
-    validation=ProbeValidationConfig(every=3),
+    validation=LabelledValidationConfig(every=3),
 )
 FEATURES = dataclasses.replace(SMALL, stage="features", still_share=0.5)
 TOKENS = dataclasses.replace(SMALL, reads="tokens")
@@ -92,7 +92,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(config: ProbeTrainCo
 
 @ALL
 def test_it_learns_and_says_how_well(config: ProbeTrainConfig, tmp_path: Path) -> None:
-    length, every = 90, ProbeValidationConfig(90)
+    length, every = 90, LabelledValidationConfig(90)
     long = dataclasses.replace(
         config, steps=length, learning_rate=1e-2, average=0.9, still_share=0.0, validation=every
     )
