@@ -35,7 +35,7 @@ Config = Annotated[
     typer.Argument(
         metavar="CONFIG|DIR",
         help="For probe and features, the labelled set to learn. For all others a TOML file of settings that are not "
-        "the defaults, or a name: tiny, compact, magvit2, prior-300m, lm-tiny, lm-tiny-next, lm-307m.",
+        "the defaults, or a name: tiny, tiny-gan, compact, magvit2, prior-300m, lm-tiny, lm-tiny-next, lm-307m.",
         show_default=False,
     ),
 ]

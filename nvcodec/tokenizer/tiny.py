@@ -170,6 +170,12 @@ class TinyTokenizer(nn.Module):
             part.to(dtype)
         return self
 
+    def drawing_parts(self) -> list[nn.Module]:
+        """The parts that decide how levels look, and neither what they mean nor what the analysis makes of frames."""
+        syntheses = (self.first_synthesis, self.next_synthesis)
+        layers = [layer for part in syntheses for layer in (part.embed, part.correct)]
+        return [*layers, self.decoder_context, self.decoder]
+
     def predict(self, state: DecoderState, motion: Tensor) -> Prediction:
         """What the state shows of the next four frames, moved by motion levels `[B, h, w, 4]`."""
         return Prediction(patchify(predict(state.last, motion)), carry(state.hidden, motion))

@@ -8,6 +8,7 @@ file, and reads of it only what each process keeps.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,25 @@ CHECKPOINT = "latest.safetensors"
 SHARDS = "latest.partial"  # the folder in which a sharded checkpoint grows
 WHOLE = "model-00001-of-00001.safetensors"  # what torch.distributed.checkpoint puts together there
 MODEL, AVERAGE, OPTIMIZER, STEP = "model.", "average.", "optimizer.", "step"
+BESIDE = "beside."  # what some stages have besides
 
 
-def save(path: Path, model: nn.Module, average: dict[str, Tensor], optimizer: Optimizer, step: int) -> None:
-    """Write everything needed to go on; the old checkpoint stays until the new one is whole. All processes call it."""
+def save(
+    path: Path,
+    model: nn.Module,
+    average: dict[str, Tensor],
+    optimizer: Optimizer,
+    step: int,
+    beside: Mapping[str, Tensor],
+) -> None:
+    """Write everything needed to go on; the old checkpoint stays until the new one is whole. All processes call it.
+
+    What a stage keeps `beside` is the same in all of them.
+    """
     tensors = {MODEL + key: value for key, value in model.state_dict().items()}
     tensors |= {AVERAGE + key: value for key, value in average.items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"{OPTIMIZER}{index}.{key}": value for key, value in moments.items()}
+    tensors |= {OPTIMIZER + key: value for key, value in moments_of(optimizer).items()}
+    tensors |= {BESIDE + key: value for key, value in beside.items()}
     tensors[STEP] = torch.tensor([float(step)], dtype=torch.float64)  # put together from parts, integers are refused
     if any(isinstance(tensor, DTensor) for tensor in tensors.values()):
         _save_shards(path, tensors)
@@ -69,14 +81,33 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer) -> tuple[dict[str, 
         tensors = _load_shards(path, state, optimizer)
     else:
         tensors = load_file(path)
-    model.load_state_dict(_below(tensors, MODEL))
-    average = {key: value.to(state[key].device) for key, value in _below(tensors, AVERAGE).items()}
+    model.load_state_dict(under(tensors, MODEL))
+    average = {key: value.to(state[key].device) for key, value in under(tensors, AVERAGE).items()}
+    set_moments(optimizer, under(tensors, OPTIMIZER))
+    return average, int(tensors[STEP])
+
+
+def load_beside(path: Path) -> dict[str, Tensor]:
+    """What a stage has kept beside its model."""
+    return under(load_file(path), BESIDE)
+
+
+def moments_of(optimizer: Optimizer) -> dict[str, Tensor]:
+    """An optimizer's moments, by the number of the parameter and their own name."""
+    return {
+        f"{index}.{key}": value
+        for index, moments in optimizer.state_dict()["state"].items()
+        for key, value in moments.items()
+    }
+
+
+def set_moments(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Mirror of `moments_of`."""
     moments = optimizer.state_dict()
-    for name, value in _below(tensors, OPTIMIZER).items():
+    for name, value in tensors.items():
         index, _, key = name.partition(".")
         moments["state"].setdefault(int(index), {})[key] = value.reshape(()) if key == STEP else value
     optimizer.load_state_dict(moments)
-    return average, int(tensors[STEP])
 
 
 def _load_shards(path: Path, state: dict[str, Tensor], optimizer: Optimizer) -> dict[str, Tensor]:
@@ -94,5 +125,6 @@ def _load_shards(path: Path, state: dict[str, Tensor], optimizer: Optimizer) -> 
     return tensors
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

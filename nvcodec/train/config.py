@@ -17,6 +17,8 @@ from nvcodec.tokenizer.tiny import TinyConfig
 from nvcodec.train.data import DataConfig
 from nvcodec.train.joint import LossConfig
 from nvcodec.train.loop import LoopConfig
+from nvcodec.train.ms_ssim import WINDOW
+from nvcodec.train.perceptual import PerceptualConfig
 
 C = TypeVar("C", bound=LoopConfig)
 CONFIG = "config.json"
@@ -33,7 +35,7 @@ class ValidationConfig:
     """How a run is measured on clips it does not learn from. `every` in steps, 0 for never; frames 1 + 4k."""
 
     every: int = 500
-    clips: int = 8  # at most, the first of those given
+    clips: int = 8  # at most, evenly from all
     frames: int = 17  # at most, from the start of a clip
     height: int = 240  # clips higher than this are scaled down to it
     qualities: tuple[int, ...] = (20, 40, 60)
@@ -54,6 +56,7 @@ class TrainConfig(LoopConfig):
     lfq: LfqConfig = field(default_factory=LfqConfig)
     data: DataConfig = field(default_factory=DataConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
 
 
@@ -82,6 +85,13 @@ def check(config: TrainConfig) -> None:
     smallest = SMALLEST_CROP if config.network == "tiny" else 8
     if config.data.crop < smallest or config.data.crop % 8:
         raise NvcodecError(f"data.crop is {config.data.crop}, not a multiple of 8 from {smallest} on")
+    perceptual = config.perceptual
+    if config.network == "tiny" and config.stage != "tokenizer" and perceptual.wanted:
+        raise NvcodecError(f"the stage {config.stage} takes no [perceptual] weights: nvcodec train tokenizer does")
+    if perceptual.adversarial and config.sharded:
+        raise NvcodecError("perceptual.adversarial needs sharded = false: the discriminator is whole in every process")
+    if perceptual.ms_ssim and config.data.crop < WINDOW:
+        raise NvcodecError(f"data.crop is {config.data.crop}, but MS-SSIM takes crops from {WINDOW} pixels a side on")
     if not config.long_clips or min(config.long_clips) < 1:
         raise NvcodecError("long_clips lists numbers of steps, one at least")
 

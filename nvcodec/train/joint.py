@@ -95,7 +95,7 @@ class StepLoss:
     bits: Tensor
     frames: int
     carry: Carry | None  # None where nothing is carried on
-    decoded: Tensor  # [B, 6, T, H/2, W/2]
+    decoded: Tensor  # [B, 6, T, H/2, W/2], with its gradient
 
 
 @lru_cache(maxsize=8)
@@ -170,7 +170,7 @@ def clip_loss(
         error = (decoded - frames).square().sum()
         loss = loss + (error / step**2 + LAGRANGIAN * bits + commitment / step**2) * step
         error_sum, bit_sum = error_sum + error.detach(), bit_sum + bits.detach()
-        decoded_parts.append(decoded.detach())
+        decoded_parts.append(decoded)
         carry = Carry(state, memory, level.detach(), motion)
     assert carry is not None
     rest = Carry(_detached(carry.state), carry.memory.detach(), carry.level, carry.motion)

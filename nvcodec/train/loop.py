@@ -116,6 +116,10 @@ class Loop(ABC, Generic[M]):
         """Validate the averaged weights. All processes call it; the first has the `log`."""
         raise NotImplementedError
 
+    def beside(self) -> dict[str, Tensor]:
+        """What a stage keeps in its checkpoint besides: nothing, but for one that has something."""
+        return {}
+
     def place_model(self, model: M, learner: nn.Module, blocks: list[nn.Module]) -> None:
         """Take `model` to its device and, where there is a checkpoint, to where it stood.
 
@@ -136,7 +140,8 @@ class Loop(ABC, Generic[M]):
 
     def save(self) -> None:
         """Write everything needed to go on. All processes call it."""
-        checkpoint.save(self.folder / CHECKPOINT, self.model, self.average, self.optimizer, self.step)
+        path = self.folder / CHECKPOINT
+        checkpoint.save(path, self.model, self.average, self.optimizer, self.step, self.beside())
 
     def train(self, watch: Callable[[int], None] | None = None) -> None:
         """Run until `config.steps`, logging, measuring and saving every so many; `watch` is told each step."""

@@ -35,7 +35,10 @@ class JointModel(nn.Module):
         self.config = config
         self.tokenizer = TinyTokenizer(config.tokenizer)
         self.prior = Prior(config.prior)
-        self.tokenizer.requires_grad_(config.stage != "prior")
+        self.tokenizer.requires_grad_(config.stage != "prior" and not config.perceptual.wanted)
+        if config.perceptual.wanted:  # what levels mean and cost stays, how they look is what perception judges
+            for part in self.tokenizer.drawing_parts():
+                part.requires_grad_(True)
         self.prior.requires_grad_(config.stage != "tokenizer")
 
     def forward(
@@ -53,7 +56,8 @@ class JointModel(nn.Module):
 class PaperTokenizer(nn.Module):
     """`magvit2` with its loss: squared error and what lookup-free quantization adds (Yu et al. 2023, appendix A).
 
-    The paper's perceptual and adversarial terms are not here: they need networks of their own.
+    The adversarial term is a run's (`perceptual.py`), as for the other networks, where its configuration gives it a
+    weight. The paper's perceptual term is not here: it needs a network trained on labelled photographs.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -72,7 +76,7 @@ class PaperTokenizer(nn.Module):
         error = (decoded.float() - frames).square()
         loss = error.mean() + lfq.regularizer(latent, self.config.lfq, step)
         bits = latent.new_tensor(latent.numel())  # a bit a sign
-        pictures = from_rgb((decoded.detach().float() + 1) / 2)
+        pictures = from_rgb((decoded.float() + 1) / 2)
         # a mean of three channels, in pixel values of 0…1, is about the sum of six that `clip_loss` gives
         return StepLoss(loss, error.detach().sum() / (3 * 2**2), bits, clips.shape[0] * clips.shape[2], carry, pictures)
 
@@ -100,7 +104,7 @@ class CompactModel(nn.Module):
         tokens = batch * latent_frames(frames) * rows * columns / PATCH**2
         bits = error.new_tensor(tokens * self.tokenizer.bits)
         loss = COMPACT_ERROR * error.mean() + added
-        return StepLoss(loss, error.detach().sum(), bits, batch * frames, carry, decoded.detach().float())
+        return StepLoss(loss, error.detach().sum(), bits, batch * frames, carry, decoded.float())
 
     def blocks(self) -> list[nn.Module]:
         """The parts that a sharded run gathers one at a time."""

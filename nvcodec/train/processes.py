@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 
 def join_processes() -> None:
@@ -41,6 +41,14 @@ def wait_for_all() -> None:
     """Returns when every process has come here."""
     if dist.is_initialized():
         dist.barrier()
+
+
+def mean_over_processes(value: Tensor) -> Tensor:
+    """The mean of what each process has, in the place of `value`."""
+    if dist.is_initialized():
+        dist.all_reduce(value)  # Gloo knows sums alone
+        value /= dist.get_world_size()
+    return value
 
 
 def spread(model: nn.Module, device: torch.device, blocks: list[nn.Module], *, sharded: bool) -> nn.Module:

@@ -23,13 +23,14 @@ from nvcodec.tokenizer.motion import predict
 from nvcodec.tokenizer.motion_search import MotionMatch, search_motion
 from nvcodec.tokenizer.quantize import LAGRANGIAN, step_size
 from nvcodec.tokenizer.tiny import FRAME_DIMS, TinyTokenizer, patchify
-from nvcodec.train.checkpoint import CHECKPOINT
+from nvcodec.train.checkpoint import CHECKPOINT, load_beside
 from nvcodec.train.config import TrainConfig, check, check_same_run, check_start, read_config, record_of, write_record
 from nvcodec.train.data import ClipSampler
 from nvcodec.train.joint import Carry, Draw, StepLoss, draw
 from nvcodec.train.log import RunLog
-from nvcodec.train.loop import VALIDATION, Figures, Loop, averaged
+from nvcodec.train.loop import VALIDATION, Figures, Loop, averaged, learning_rate
 from nvcodec.train.networks import CompactModel, JointModel, TrainedModel, build
+from nvcodec.train.perceptual import Perception
 from nvcodec.train.processes import gathering
 from nvcodec.train.start import averaged_weights, take_weights, weights_of_model
 from nvcodec.train.validation import held_out, validate
@@ -70,6 +71,11 @@ class Run(Loop[TrainedModel]):
         folder.mkdir(parents=True, exist_ok=True)
         record = read_config(folder)[1] if self.resumes else self._begin(start)
         self.place_model(self.model, self.model, self.model.blocks())
+        self.perception: Perception | None = None
+        if config.perceptual.wanted:
+            self.perception = Perception(config.perceptual, self.device, bfloat16=config.bfloat16)
+            if self.resumes:
+                self.perception.load(load_beside(folder / CHECKPOINT))
         if self.rank == 0:
             write_record(folder, record | record_of(config, self.processes, self.data))
 
@@ -136,13 +142,30 @@ class Run(Loop[TrainedModel]):
     ) -> list[StepLoss]:
         """Losses of the batches that `clips` fall into, their mean's gradient left in the parameters."""
         self.optimizer.zero_grad(set_to_none=True)
+        if self.perception is not None:
+            self.perception.begin()
         outs: list[StepLoss] = []
-        for batch, carry in zip(clips.split(self.config.batch), carries, strict=True):
-            with gathering(self.parallel, last=len(outs) + 1 == len(carries)):
-                out: StepLoss = self.parallel(batch.to(self.device), choice, generator, carry, self.step)
+        for part, carry in zip(clips.split(self.config.batch), carries, strict=True):
+            batch, last = part.to(self.device), len(outs) + 1 == len(carries)
+            with gathering(self.parallel, last=last):
+                out: StepLoss = self.parallel(batch, choice, generator, carry, self.step)
+                if self.perception is not None:
+                    out.loss = out.loss + self.perception.loss(batch, out.decoded, self.step)
                 (out.loss / len(carries)).backward()
+            if self.perception is not None:
+                self.perception.learn(batch, out.decoded, last=last, share=1 / len(carries))
             outs.append(out)
         return outs
+
+    def descend(self) -> float:
+        """One optimizer step; the discriminator, if there is one, takes its own."""
+        if self.perception is not None:
+            self.perception.descend(learning_rate(self.config, self.step), self.config.clip_norm)
+        return super().descend()
+
+    def beside(self) -> dict[str, Tensor]:
+        """What the discriminator needs to go on."""
+        return {} if self.perception is None else self.perception.state()
 
     @property
     def measured_steps(self) -> int:
@@ -166,9 +189,10 @@ class Run(Loop[TrainedModel]):
     def _row(self, outs: list[StepLoss], quality: int) -> dict[str, float]:
         pixels = sum(out.frames for out in outs) * self.config.data.crop**2
         error = sum(float(out.squared_error) for out in outs) / pixels  # about the mean of R, G and B (see frames.py)
-        return {
+        row = {
             "quality": quality,
             "loss": round(sum(float(out.loss.detach()) for out in outs) / len(outs), 4),
             "psnr": round(-10 * math.log10(max(error, 1e-9)), 2),
             "bpp": round(sum(float(out.bits) for out in outs) / pixels, 5),
         }
+        return row if self.perception is None else row | self.perception.figures()

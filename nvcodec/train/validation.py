@@ -21,6 +21,7 @@ from nvcodec.media.images import png_bytes
 from nvcodec.tokenizer.frames import GRID, to_frames, to_planes
 from nvcodec.train.config import SMALLEST_CROP, ValidationConfig
 from nvcodec.train.joint import Draw
+from nvcodec.train.labelled import evenly
 
 PICTURES = 4  # clips that the grid shows, at most
 
@@ -44,8 +45,8 @@ class Measured:
 def held_out(files: list[Path], config: ValidationConfig) -> list[Tensor]:
     """The clips `[1, 6, T, H/2, W/2]` that are measured: the first frames of each file, whole pictures, none tiny."""
     clips = []
-    for file in files[: config.clips]:
-        array = np.load(file, mmap_mode="r")
+    for place in evenly(len(files), config.clips):  # folders of classes come one after the other
+        array = np.load(files[place], mmap_mode="r")
         frames = min(config.frames, (len(array) - 1) // 4 * 4 + 1)
         side = GRID // 2
         rows, columns = (length // side * side for length in array.shape[2:])

@@ -23,6 +23,7 @@ from nvcodec.train.config import (
     write_record,
 )
 from nvcodec.train.data import DataConfig
+from nvcodec.train.perceptual import PerceptualConfig
 from nvcodec.train.settings import SHIPPED, read_settings, with_setting
 
 BEFORE = TrainConfig(steps=100)
@@ -68,6 +69,9 @@ def test_other_data_is_another_run(run: Path) -> None:
         check_same_run(run, BEFORE, ["b", "c", "d"])
 
 
+SMALL_CROPS = {"stage": "tokenizer", "network": "magvit2", "long_clips": (1,), "data": DataConfig(crop=8)}
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
@@ -80,6 +84,9 @@ def test_other_data_is_another_run(run: Path) -> None:
         ({"data": DataConfig(crop=100)}, "not a multiple of 8"),
         ({"data": DataConfig(crop=24)}, "from 32 on"),
         ({"long_clips": ()}, "one at least"),
+        ({"perceptual": PerceptualConfig(ms_ssim=1)}, "nvcodec train tokenizer does"),
+        ({"stage": "tokenizer", "sharded": True, "perceptual": PerceptualConfig(adversarial=1)}, "sharded = false"),
+        (SMALL_CROPS | {"perceptual": PerceptualConfig(ms_ssim=1)}, "crops from 11 pixels a side on"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(setting: dict[str, object], said: str) -> None:

@@ -16,6 +16,7 @@ from torch.distributed.tensor import DTensor
 from nvcodec.train.config import read_config
 from nvcodec.train.joint import Draw
 from nvcodec.train.networks import JointModel
+from nvcodec.train.perceptual import Perception, PerceptualConfig
 from nvcodec.train.processes import gathering, join_processes, spread
 from nvcodec.train.run import Run
 
@@ -44,9 +45,24 @@ def one_of_several(run: str, way: str, clips: str, out: str) -> None:
     for name, gradient in gradients[0].items():
         scale = float(gradient.abs().max())
         torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-6, atol=1e-6 * scale)
+    if way == "whole":
+        gradients[0] |= judged(clip)
     if rank == 0:
         save_file(gradients[0], out)
     dist.destroy_process_group()
+
+
+def judged(clips: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What a discriminator learns of `clips`, one after the other, and of their mirror images as if they were drawn."""
+    torch.manual_seed(7)
+    judge = Perception(PerceptualConfig(adversarial=1.0, lecam=0.5, width=4), torch.device("cpu"), bfloat16=False)
+    judge.averages.copy_(torch.tensor([0.3, -0.2]))
+    judge.begin()
+    for index, clip in enumerate(clips.split(1)):
+        judge.learn(clip, clip.flip(-1), last=index + 1 == len(clips), share=1 / len(clips))
+    learnt = {f"judge.{name}": p.grad.clone() for name, p in judge.network.named_parameters() if p.grad is not None}
+    judge.descend(0.0, clip_norm=5.0)
+    return learnt | {"judge.averages": judge.averages}
 
 
 def whole(gradient: torch.Tensor) -> torch.Tensor:
