@@ -74,7 +74,13 @@ class Schedule(StrEnum):
 
 
 GuidanceSchedule = Annotated[
-    Schedule, typer.Option("--schedule", help="Guidance from the start, or growing to it by a line or a cosine.")
+    Schedule | None,
+    typer.Option(
+        "--schedule",
+        help="Guidance from the start, or growing to it by a line or a cosine. Left out: by a line, with models of the "
+        "next token from the start.",
+        show_default=False,
+    ),
 ]
 TopK = Annotated[
     int | None,
@@ -134,7 +140,7 @@ def sampling_of(
     choice: float | None,
     temperature: float | None,
     guidance: float | None,
-    schedule: Schedule,
+    schedule: Schedule | None,
     top_k: int | None,
     top_p: float | None,
 ) -> SamplingConfig:
@@ -151,7 +157,7 @@ def sampling_of(
     if guidance and not guided:
         raise NvcodecError("--guidance leans towards a class: name one with --class")
     w = (GUIDANCE if guided else 0.0) if guidance is None else guidance
-    wanted = {**masked, **following, "temperature": temperature, "guidance": w, "schedule": schedule.value}
+    wanted = {**masked, **following, "temperature": temperature, "guidance": w, "schedule": schedule}
     return SamplingConfig(**{name: value for name, value in wanted.items() if value is not None})
 
 

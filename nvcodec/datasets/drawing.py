@@ -11,6 +11,7 @@ from .backgrounds import Background
 
 MOTIONS = ("right", "left", "up", "down", "turn", "grow")
 TRIES = 3  # pieces of a photograph of which the one of most contrast is taken
+BLUR = 1 / 12  # standard deviation of the photograph's blur, in widths of a clip
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class Path2d:
 def draw_clip(
     shape: np.ndarray, motion: str, background: Background, size: int, frames: int, random: np.random.Generator
 ) -> np.ndarray:
-    """The digit `shape` [H, H] in a bright colour with a dark rim before a photograph: `[T, S, S, 3]` uint8 RGB."""
+    """The digit `shape` [H, H], nearly white with a dark rim, before a photograph: `[T, S, S, 3]` uint8 RGB."""
     ground = _ground(background, size, random)
     ink, rim = masks(shape, draw_path(motion, size, frames, random), size)  # [T, S, S]
-    colour = 255 * np.array(colorsys.hsv_to_rgb(random.random(), random.uniform(0, 0.85), random.uniform(0.92, 1)))
+    colour = 255 * np.array(colorsys.hsv_to_rgb(random.random(), random.uniform(0, 0.25), random.uniform(0.92, 1)))
     clip = ground * (1 - 0.85 * rim[..., None])  # [T, S, S, 3]
     clip += ink[..., None] * (colour.astype(np.float32) - clip)
     return np.clip(np.rint(clip), 0, 255).astype(np.uint8)
@@ -65,14 +66,21 @@ def draw_path(motion: str, size: int, frames: int, random: np.random.Generator) 
 
 
 def _ground(background: Background, size: int, random: np.random.Generator) -> np.ndarray:
-    """A piece of a photograph, `[S, S, 3]` float32, perhaps mirrored, dimmed so that a bright digit stands out."""
+    """A piece of a photograph, `[S, S, 3]` float32, perhaps mirrored, out of focus and dimmed.
+
+    A small model on two cores learns what a photograph's details are like or what a digit is like, and clips have a
+    class for the digit's sake.
+    """
+    from scipy.ndimage import gaussian_filter
+
     pieces = []
     for _ in range(TRIES):
         pixels = background.sizes[random.integers(len(background.sizes))]
         top, left = (random.integers(side - size + 1) for side in pixels.shape[:2])
         pieces.append(pixels[top : top + size, left : left + size].astype(np.float32))
     piece = max(pieces, key=lambda piece: float(piece.std()))  # there is less of empty sky
-    return (piece[:, ::-1] if random.random() < 0.5 else piece) * np.float32(random.uniform(0.5, 0.75))
+    piece = gaussian_filter(piece, (BLUR * size, BLUR * size, 0))
+    return (piece[:, ::-1] if random.random() < 0.5 else piece) * np.float32(random.uniform(0.4, 0.6))
 
 
 def masks(shape: np.ndarray, path: Path2d, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -30,28 +31,30 @@ class SamplingConfig:
     `steps` and `choice` are those of the masked model: in how many steps a clip is drawn, and how much Gumbel noise
     the choice of the tokens to keep begins with (Chang et al. 2022, appendix B). `top_k` (0: all) and `top_p` are
     those of the other one, for each part of a token. `guidance` w takes logits (1 + w)·l(class) − w·l(none) (Ho and
-    Salimans 2022), in its `schedule` w from the start, or from 0 to w along a line or a cosine.
+    Salimans 2022), in its `schedule` w from the start, or from 0 to w along a line or a cosine. Without a schedule that
+    is a line for the masked model, and from the start for the other, whose first tokens decide what the last can be.
     """
 
     steps: int = 12
     temperature: float = 1.0
     choice: float = 4.5
     guidance: float = 0.0
-    schedule: str = "linear"
+    schedule: str | None = None
     top_k: int = 0
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.top_k < 0 or not 0 < self.top_p <= 1:
             raise NvcodecError("steps are 1 at least, top-k 0 at least, top-p above 0 and at most 1")
-        if min(self.temperature, self.choice, self.guidance) < 0 or self.schedule not in SCHEDULES:
+        if min(self.temperature, self.choice, self.guidance) < 0 or self.schedule not in (None, *SCHEDULES):
             raise NvcodecError(f"nothing of sampling is below 0, and a schedule is one of {', '.join(SCHEDULES)}")
 
-    def guidance_at(self, progress: float) -> float:
-        """w when a share `progress` of the way is gone."""
-        if self.schedule == "constant":
+    def guidance_at(self, progress: float, usual: str) -> float:
+        """w when a share `progress` of the way is gone, along the `usual` schedule if there is no other."""
+        schedule = self.schedule or usual
+        if schedule == "constant":
             return self.guidance
-        return self.guidance * (progress if self.schedule == "linear" else 1 - float(cosine_share(progress)))
+        return self.guidance * (progress if schedule == "linear" else 1 - float(cosine_share(progress)))
 
 
 @torch.inference_mode()
@@ -76,12 +79,11 @@ def sample_masked(
     steps = min(config.steps, total)
     for step in range(steps):
         done = step / steps
-        logits = _guided(model, config.guidance_at(done), drawn, masked, classes, grid)
-        found = draw_tokens(model, logits, config.temperature, generator)
+        states, guidance = _states(model, config.guidance_at(done, "linear"), drawn, masked, classes, grid)
+        found, likely = draw_tokens(model, states, config.temperature, generator, guidance)
         drawn = torch.where(masked, found, drawn)
         ahead = (step + 1) / steps
         left = min(int(float(cosine_share(ahead)) * total), int(masked[0].sum()) - 1) if step + 1 < steps else 0
-        likely = model.vocabulary.log_probability(logits, drawn)
         likely = likely + config.choice * (1 - ahead) * _gumbel(likely.shape, generator).to(likely)
         order = likely.masked_fill(~masked, float("inf")).argsort(1)
         masked = torch.zeros_like(masked).scatter(1, order[:, :left], True)
@@ -113,15 +115,16 @@ def sample_next(
     guided = config.guidance > 0
     twice = 2 if guided else 1
     labels = _with_none(model, classes) if guided else classes
+    keep = partial(keep_likely, top_k=config.top_k, top_p=config.top_p, temperature=config.temperature)
     cache = KvCache(model.config, twice * len(classes), count, model.mask)
-    logits = model.next_ones(drawn[:, :given].repeat(twice, 1), labels, grid, cache)[:, -1:]
+    states = model.next_ones(drawn[:, :given].repeat(twice, 1), labels, grid, cache)[:, -1:]
     for place in range(given, count):
         if unknown[place]:
-            own = _steered(logits, config.guidance_at(place / count)) if guided else logits
-            own = keep_likely(own, config.top_k, config.top_p, config.temperature)
-            drawn[:, place : place + 1] = draw_tokens(model, own, config.temperature, generator)
+            guidance = config.guidance_at(place / count, "constant") if guided else None
+            found, _ = draw_tokens(model, states, config.temperature, generator, guidance, keep)
+            drawn[:, place : place + 1] = found
         if place + 1 < count:
-            logits = model.next_ones(drawn[:, place : place + 1].repeat(twice, 1), labels, grid, cache)
+            states = model.next_ones(drawn[:, place : place + 1].repeat(twice, 1), labels, grid, cache)
         if watch is not None:
             watch(place + 1 - given, count - given)
     return drawn
@@ -140,11 +143,32 @@ def keep_likely(logits: Tensor, top_k: int, top_p: float, temperature: float = 1
     return logits
 
 
-def draw_tokens(model: TokenTransformer, logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-    """Tokens `[…]` drawn part by part of logits `[…, F, 2^b]`; at temperature 0 the likeliest."""
-    # The largest of the logits with Gumbel noise is a draw from their softmax.
-    noise = _gumbel(logits.shape, generator).to(logits) * temperature
-    return model.vocabulary.join((logits + noise).argmax(-1))
+def draw_tokens(
+    model: TokenTransformer,
+    states: Tensor,
+    temperature: float,
+    generator: torch.Generator,
+    guidance: float | None = None,
+    keep: Callable[[Tensor], Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Tokens `[B, …]` drawn part by part of states `[B, …, C]`, and the logarithm of their probability before `keep`.
+
+    At temperature 0 the likeliest parts. With `guidance` the states are `[2 B, …, C]`, as `_with_none` has the
+    classes. `keep` takes the logits of a part and leaves out what may not be drawn.
+    """
+    vocabulary, twice = model.vocabulary, 1 if guidance is None else 2
+    parts = torch.zeros((len(states) // twice, *states.shape[1:-1], 0), dtype=torch.int64, device=states.device)
+    probability = torch.zeros(parts.shape[:-1], device=states.device)
+    for _ in range(vocabulary.factors):
+        logits = vocabulary.part_logits(states, torch.cat([parts] * twice))
+        if guidance is not None:
+            logits = _steered(logits, guidance)
+        # The largest of the logits with Gumbel noise is a draw from their softmax.
+        kept = logits if keep is None else keep(logits)
+        found = (kept + _gumbel(logits.shape, generator).to(logits) * temperature).argmax(-1, keepdim=True)
+        probability = probability + F.log_softmax(logits, dim=-1).gather(-1, found).squeeze(-1)
+        parts = torch.cat([parts, found], dim=-1)
+    return vocabulary.join(parts), probability
 
 
 def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
@@ -167,11 +191,13 @@ def _begun(classes: Tensor, grid: Grid, known: Tensor | None, tokens: Tensor | N
     return torch.where(masked, 0, tokens.to(classes.device)), masked
 
 
-def _guided(model: TokenTransformer, w: float, drawn: Tensor, masked: Tensor, classes: Tensor, grid: Grid) -> Tensor:
-    """Logits of all that is `masked` with guidance w."""
+def _states(
+    model: TokenTransformer, w: float, drawn: Tensor, masked: Tensor, classes: Tensor, grid: Grid
+) -> tuple[Tensor, float | None]:
+    """States for all tokens, and the guidance by which they are drawn, None where there is none."""
     if w == 0:
-        return model.all_at_once(drawn, masked, classes, grid)
-    return _steered(model.all_at_once(drawn.repeat(2, 1), masked.repeat(2, 1), _with_none(model, classes), grid), w)
+        return model.all_at_once(drawn, masked, classes, grid), None
+    return model.all_at_once(drawn.repeat(2, 1), masked.repeat(2, 1), _with_none(model, classes), grid), w
 
 
 def _with_none(model: TokenTransformer, classes: Tensor) -> Tensor:

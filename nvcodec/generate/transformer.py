@@ -2,7 +2,8 @@
 
 The sequence is a class, or none, and then the N = T'·h·w tokens of a grid, latent frame by latent frame and row by
 row. Bidirectional, place 1 + i holds token i or a mask, and its state tells token i. Causal, place i (the class is
-place 0) tells token i from what stands there and before; there its position is that of the token it tells.
+place 0) tells token i from what stands there and before; there its position is that of the token it tells. What a
+state says of its token is the vocabulary's (`vocabulary.py`).
 
 The class is added to every place as well: by attention to one place among hundreds it is found late.
 
@@ -132,16 +133,16 @@ class TokenTransformer(nn.Module):
         return (time[:, None, None] + row[None, :, None] + column[None, None, :]).flatten(0, 2)
 
     def all_at_once(self, tokens: Tensor, masked: Tensor, classes: Tensor, grid: Grid) -> Tensor:
-        """Logits `[B, N, F, 2^b]` of every token from all that are not `masked` [B, N] bool; `tokens` [B, N] int64."""
+        """States `[B, N, C]` that tell each of `tokens` [B, N] int64 from all that are not `masked` [B, N] bool."""
         kind = self.classes(classes)[:, None]
         x = torch.where(masked[..., None], self.mask, self.vocabulary.embed(tokens)) + self.position(grid) + kind
         x = torch.cat([kind, x], dim=1)
         for block in self.blocks:
             x = block(x, causal=False)
-        return self.vocabulary.logits(self.norm(x[:, 1:]))
+        return self.norm(x[:, 1:])
 
     def next_ones(self, tokens: Tensor, classes: Tensor, grid: Grid, cache: KvCache | None = None) -> Tensor:
-        """Logits `[B, n, F, 2^b]` of the tokens at the next n places, each from those before it.
+        """States `[B, n, C]` that tell the tokens at the next n places, each from those before it.
 
         Without a `cache`, of all N places, from `tokens` [B, N], the last of which nothing hangs on. With one, of
         the places after those in it, which it then holds too: the first call is given the tokens [B, n − 1] that come
@@ -159,4 +160,4 @@ class TokenTransformer(nn.Module):
             x = block(x, causal=True, cache=cache, layer=layer)
         if cache is not None:
             cache.length += places
-        return self.vocabulary.logits(self.norm(x))
+        return self.norm(x)

@@ -27,21 +27,21 @@ class LmLearner(nn.Module):
         super().__init__()
         self.transformer, self.config = transformer, config
 
-    def forward(self, tokens: Tensor, classes: Tensor, masked: Tensor | None) -> LmLoss:
+    def forward(self, tokens: Tensor, classes: Tensor, masked: Tensor | None, grid: Grid) -> LmLoss:
         """The loss of `tokens` [B, N] int64 of `classes` [B]; `masked` [B, N] bool, None for the next token's."""
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=self.config.bfloat16):
             if masked is None:
-                return next_loss(self.transformer, tokens, classes, self.config.grid)
-            return masked_loss(self.transformer, tokens, masked, classes, self.config.grid)
+                return next_loss(self.transformer, tokens, classes, grid)
+            return masked_loss(self.transformer, tokens, masked, classes, grid)
 
 
 def draw_lesson(
-    config: LmTrainConfig, model: TokenTransformer, classes: Tensor, generator: torch.Generator
+    config: LmTrainConfig, model: TokenTransformer, classes: Tensor, grid: Grid, generator: torch.Generator
 ) -> tuple[Tensor, Tensor | None]:
     """Classes `[B]`, some left out, and what is masked `[B, N]` bool: None where the next token is learnt."""
     if config.objective == "next":
         return without_some_classes(classes, model, generator, config.class_dropout), None
-    known = draw_known(config.grid, len(classes), config.given_share, generator)
+    known = draw_known(grid, len(classes), config.given_share, generator)
     dropout = torch.where(known.any(1), config.given_dropout, config.class_dropout)
     kept = without_some_classes(classes, model, generator, dropout)
     return kept, draw_masks((known.shape[0], known.shape[1]), generator, known)

@@ -37,6 +37,7 @@ class LmTrainConfig(LabelledConfig):
     stage: str = STAGE
     objective: str = "masked"  # or next
     class_dropout: float = 0.1  # share of the clips that are learnt without their class, for guidance
+    still_share: float = 0.0  # of the steps are about the first latent frames of T' times as many clips, T' that of all
     # Masked alone: share of the clips of which something is given (`lessons.py`), and of those without their class.
     given_share: float = 0.4
     given_dropout: float = 0.5
@@ -47,6 +48,11 @@ class LmTrainConfig(LabelledConfig):
         """Latent frames, rows and columns of a clip's tokens."""
         return grid_of(self.frames, self.size)
 
+    @property
+    def still_grid(self) -> Grid:
+        """That of its first frame alone."""
+        return grid_of(1, self.size)
+
 
 def check_lm(config: LmTrainConfig) -> None:
     """NvcodecError for settings that do not go together."""
@@ -56,8 +62,9 @@ def check_lm(config: LmTrainConfig) -> None:
         raise NvcodecError(f"clips have 1 + 4k frames and a size that is a multiple of {GRID}")
     if min(config.batch, config.accumulate, config.log_steps) < 1:
         raise NvcodecError("batch, accumulate and log_steps are 1 at least")
-    if not all(0 <= share <= 1 for share in (config.class_dropout, config.given_share, config.given_dropout)):
-        raise NvcodecError("class_dropout, given_share and given_dropout are shares, from 0 to 1")
+    shares = config.class_dropout, config.still_share, config.given_share, config.given_dropout
+    if not all(0 <= share <= 1 for share in shares):
+        raise NvcodecError("class_dropout, still_share, given_share and given_dropout are shares, from 0 to 1")
     model_config(config, classes=1, token_bits=config.model.factors)  # the sizes by themselves
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from nvcodec.errors import NvcodecError
 from nvcodec.generate.known import first_frames
 from nvcodec.generate.model import LmDescription, LmNetwork
 from nvcodec.generate.objectives import LmLoss, draw_masks
-from nvcodec.generate.transformer import TokenTransformer
+from nvcodec.generate.transformer import CLASS_SCALE, Grid, TokenTransformer
 from nvcodec.train.checkpoint import CHECKPOINT
 from nvcodec.train.config import from_dict, read_record, record_of, write_record
 from nvcodec.train.labelled import LabelledRun
@@ -29,6 +30,7 @@ from nvcodec.train.log import RunLog
 from nvcodec.train.loop import VALIDATION, Figures, averaged
 from nvcodec.train.processes import gathering
 from nvcodec.train.start import averaged_weights
+from nvcodec.understand.class_parts import members
 from nvcodec.weights import load_network
 
 
@@ -63,6 +65,7 @@ class LmRun(LabelledRun[TokenTransformer, TokenSet, LmTrainConfig]):
             tokenizer=tokenizer,
         )
         transformer = TokenTransformer(described.model)
+        begin_classes(transformer, clips.classes)
         origin: dict[str, Any] = {}
         if self.resumes:
             origin = {key: value for key, value in read_record(folder, LmTrainConfig)[1].items() if key == "start"}
@@ -74,23 +77,31 @@ class LmRun(LabelledRun[TokenTransformer, TokenSet, LmTrainConfig]):
             write_record(folder, {"lm": asdict(described)} | origin | record_of(config, self.processes, [clips.key]))
 
     def gradients(self) -> Iterator[Figures]:
-        """A step's clips, in `accumulate` batches."""
+        """A step's clips, in `accumulate` batches; of some steps more clips, and their first latent frames alone.
+
+        What moves hangs on how the first frame is drawn, and that is a small share of a clip's loss.
+        """
         config = self.config
         generator = self.generator(own=True)
+        still = float(torch.rand((), generator=self.generator(own=False))) < config.still_share
+        grid = config.still_grid if still else config.grid
         self.optimizer.zero_grad(set_to_none=True)
         outs: list[LmLoss] = []
         for part, last in self.batches(generator):
-            tokens, labels = self.clips.batch(part)
-            classes, masked = draw_lesson(config, self.model, labels, generator)
+            many = config.grid[0] * len(part)
+            places = torch.randint(len(self.clips), (many,), generator=generator) if still else part
+            tokens, labels = self.clips.batch(places)
+            tokens = tokens[:, : prod(grid)]
+            classes, masked = draw_lesson(config, self.model, labels, grid, generator)
             with gathering(self.parallel, last=last):
-                out = self._loss(tokens, classes, masked)
+                out = self._loss(tokens, classes, masked, grid)
                 (out.loss / config.accumulate).backward()
             outs.append(out)
         yield partial(_row, outs)
 
-    def _loss(self, tokens: Tensor, classes: Tensor, masked: Tensor | None) -> LmLoss:
+    def _loss(self, tokens: Tensor, classes: Tensor, masked: Tensor | None, grid: Grid) -> LmLoss:
         to = self.device
-        return self.parallel(tokens.to(to), classes.to(to), masked.to(to) if masked is not None else None)
+        return self.parallel(tokens.to(to), classes.to(to), masked.to(to) if masked is not None else None, grid)
 
     def measure(self, log: RunLog | None) -> None:
         """Bits per token of the averaged weights, with the same masks each time."""
@@ -99,6 +110,17 @@ class LmRun(LabelledRun[TokenTransformer, TokenSet, LmTrainConfig]):
             row = measured(self, self.held_out)
         if log is not None:
             log.row(VALIDATION, {"step": self.step} | row)
+
+
+@torch.no_grad()
+def begin_classes(transformer: TokenTransformer, classes: tuple[str, ...]) -> None:
+    """Let classes that share a part of their names begin alike, each as the sum of its parts' random vectors.
+
+    What a "3" looks like is then learnt from all motions of it at once.
+    """
+    parts, rows = members(classes), transformer.classes.weight
+    vectors = [member.T @ torch.randn(len(member), rows.shape[1]) for member in parts]
+    rows[: len(classes)] = torch.stack(vectors).sum(0) * CLASS_SCALE / len(parts) ** 0.5
 
 
 @torch.no_grad()
@@ -116,14 +138,14 @@ def measured(run: LmRun, clips: TokenSet) -> dict[str, float]:
     for part in torch.arange(len(clips.labels)).split(run.config.batch):
         tokens, labels = clips.batch(part)
         if run.config.objective == "next":
-            each = run._loss(tokens, labels, None).bits.cpu()
+            each = run._loss(tokens, labels, None, run.config.grid).bits.cpu()
             found = [each, each[:, ~first]][: len(names)]
             counted = [torch.ones_like(bits, dtype=torch.bool) for bits in found]
         else:
             known = first.expand(tokens.shape)
             shape = tokens.shape[0], tokens.shape[1]
             masks = [draw_masks(shape, generator, given) for given in (None, known)[: len(names)]]
-            outs = [run._loss(tokens, labels, masked) for masked in masks]
+            outs = [run._loss(tokens, labels, masked, run.config.grid) for masked in masks]
             found, counted = [out.bits.cpu() for out in outs], masks
         bits += torch.tensor([float(each.sum()) for each in found])
         counts += torch.tensor([float(each.sum()) for each in counted])

@@ -82,10 +82,22 @@ def test_a_model_that_knows_a_clip_draws_that_of_the_class(learnt: tuple[Any, To
 
 
 def test_guidance_grows_along_its_schedule() -> None:
-    assert [SamplingConfig(guidance=2.0).guidance_at(share) for share in (0.0, 0.5, 1.0)] == [0.0, 1.0, 2.0]
-    assert SamplingConfig(guidance=2.0, schedule="constant").guidance_at(0.0) == 2.0
-    cosine = SamplingConfig(guidance=2.0, schedule="cosine")
-    assert cosine.guidance_at(0.0) == 0.0 and cosine.guidance_at(1.0) == pytest.approx(2.0)
+    def along(schedule: str | None, usual: str = "linear") -> list[float]:
+        return [SamplingConfig(guidance=2.0, schedule=schedule).guidance_at(share, usual) for share in (0.0, 0.5, 1.0)]
+
+    assert along("linear", "constant") == along(None) == [0.0, 1.0, 2.0]
+    assert along("constant") == along(None, "constant") == [2.0, 2.0, 2.0]
+    assert along("cosine") == pytest.approx([0.0, 2 - 2**0.5, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("sample", "usual", "other"), [(sample_masked, "linear", "constant"), (sample_next, "constant", "linear")]
+)
+def test_each_objective_has_its_usual_schedule(sample: Any, usual: str, other: str) -> None:
+    config = SamplingConfig(temperature=0.0, choice=0.0, steps=4, guidance=20.0)
+    configs = [dataclasses.replace(config, schedule=schedule) for schedule in (None, usual, other)]
+    unsaid, said, unlike = (sample(built(), CLASSES, GRID, each) for each in configs)
+    assert torch.equal(unsaid, said) and not torch.equal(unsaid, unlike)
 
 
 @BOTH
@@ -107,10 +119,12 @@ def test_unlikely_parts_are_never_drawn() -> None:
 
 def test_draws_are_as_frequent_as_they_are_likely() -> None:
     model = TokenTransformer(dataclasses.replace(SMALL, token_bits=2, factors=2))
-    logits = torch.tensor([[0.0, 1.0], [0.5, 0.0]])
-    found = draw_tokens(model, logits.expand(20000, 2, 2), 1.0, torch.Generator().manual_seed(1))
-    wanted = model.vocabulary.log_probability(logits.expand(4, 2, 2), torch.arange(4)).exp()
-    assert torch.bincount(found, minlength=4) / 20000 == pytest.approx(wanted, abs=0.015)
+    torch.nn.init.normal_(model.vocabulary.table, generator=torch.Generator().manual_seed(3))
+    state = torch.randn(SMALL.width, generator=torch.Generator().manual_seed(2)) / 8
+    found, probability = draw_tokens(model, state.expand(20000, -1), 1.0, torch.Generator().manual_seed(1))
+    wanted = model.vocabulary.log_probability(state.expand(4, -1), torch.arange(4)).detach()
+    assert torch.bincount(found, minlength=4) / 20000 == pytest.approx(wanted.exp(), abs=0.015)
+    torch.testing.assert_close(probability.detach(), wanted[found])
 
 
 def test_boxes_are_of_whole_positions() -> None:

@@ -56,13 +56,28 @@ def test_a_token_is_its_parts_and_has_a_probability_among_all(factors: int) -> N
     if factors == 18:
         assert vocabulary.split(torch.tensor(5)).tolist() == [1, 0, 1] + [0] * 15
     few = Vocabulary(dataclasses.replace(SMALL, token_bits=4, factors=2 if factors == 2 else 4))
-    logits = few.logits(torch.randn(32, generator=torch.Generator().manual_seed(1)))
-    every = few.log_probability(logits.expand(16, -1, -1), torch.arange(16)).exp()
+    state = torch.randn(32, generator=torch.Generator().manual_seed(1)).expand(16, -1)
+    every = few.log_probability(state, torch.arange(16)).exp()
     assert float(every.detach().sum()) == pytest.approx(1, abs=1e-5)
 
 
 @HEADS
-def test_changing_a_later_token_changes_no_earlier_logits(factors: int) -> None:
+def test_a_part_of_a_token_hangs_on_those_before_it_and_on_no_later_one(factors: int) -> None:
+    vocabulary = Vocabulary(dataclasses.replace(SMALL, factors=factors))
+    states, tokens = torch.randn(2, 12, 32, generator=torch.Generator().manual_seed(1)), some_tokens()
+    logits, parts = vocabulary.logits(states, tokens), vocabulary.split(tokens)
+    stepwise = [vocabulary.part_logits(states, parts[..., :part]) for part in range(factors)]
+    torch.testing.assert_close(torch.stack(stepwise, dim=-2), logits, rtol=1e-4, atol=1e-5)
+    other = vocabulary.logits(states, tokens ^ 1 << 18 // factors)  # another second part
+    assert torch.equal(other[..., :2, :], logits[..., :2, :])
+    for part in range(2, factors):
+        assert not torch.equal(other[..., part, :], logits[..., part, :])
+    first = vocabulary.logits(states, tokens ^ 1)
+    assert not torch.equal(first[..., 1, :], logits[..., 1, :])
+
+
+@HEADS
+def test_changing_a_later_token_changes_no_earlier_state(factors: int) -> None:
     model, tokens, classes = built(factors=factors), some_tokens(), torch.tensor([0, 3])
     before = model.next_ones(tokens, classes, GRID)
     for place in (0, 5, 10):
@@ -73,7 +88,7 @@ def test_changing_a_later_token_changes_no_earlier_logits(factors: int) -> None:
         assert not torch.equal(after[:, place + 1 :], before[:, place + 1 :])
 
 
-def test_a_class_changes_the_logits_of_the_first_token() -> None:
+def test_a_class_changes_the_state_of_the_first_token() -> None:
     model, tokens = built(), some_tokens(1)
     one, two = (model.next_ones(tokens, torch.tensor([label]), GRID)[:, 0] for label in (0, 1))
     assert not torch.allclose(one, two)
@@ -106,8 +121,8 @@ def test_the_masked_loss_is_of_masked_tokens_alone() -> None:
     masked = torch.zeros_like(tokens, dtype=torch.bool)
     masked[:, :2] = True
     out = masked_loss(model, tokens, masked, classes, GRID)
-    logits = model.all_at_once(tokens, masked, classes, GRID)
-    own = -model.vocabulary.log_probability(logits[:, :2], tokens[:, :2]).mean().detach()
+    states = model.all_at_once(tokens, masked, classes, GRID)
+    own = -model.vocabulary.log_probability(states[:, :2], tokens[:, :2]).mean().detach()
     assert float(out.loss.detach()) == pytest.approx(float(own), rel=1e-5)
     assert float(out.bits[:, 2:].abs().max()) == 0
     assert out.bits_per_token == pytest.approx(float(own) / math.log(2), rel=1e-5)

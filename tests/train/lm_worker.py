@@ -28,6 +28,7 @@ SMALL = LmTrainConfig(
     bfloat16=False,
     frames=5,
     size=24,
+    still_share=0.5,
     model=LmSizes(width=32, layers=2, heads=2),
     validation=LabelledValidationConfig(every=0),
 )

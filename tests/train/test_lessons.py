@@ -42,20 +42,22 @@ def test_never_is_everything_given_and_what_is_given_is_never_masked() -> None:
     for grid in ((5, 8, 8), (1, 2, 2), (1, 1, 1), (2, 1, 3)):
         known = draw_known(grid, 300, 1.0, generator())
         assert not bool(known.all(1).any())
-    _, masked = draw_lesson(CONFIG, MODEL, CLASSES, generator())
+    _, masked = draw_lesson(CONFIG, MODEL, CLASSES, CONFIG.grid, generator())
     known = draw_known(CONFIG.grid, len(CLASSES), CONFIG.given_share, generator())
     assert masked is not None and not bool((masked & known).any()) and bool(masked.any(1).all())
 
 
 def test_classes_are_left_out_more_often_where_something_else_is_given() -> None:
     known = draw_known(CONFIG.grid, len(CLASSES), CONFIG.given_share, generator()).any(1)
-    classes, _ = draw_lesson(CONFIG, MODEL, CLASSES, generator())
+    classes, _ = draw_lesson(CONFIG, MODEL, CLASSES, CONFIG.grid, generator())
     left_out = (classes == MODEL.no_class).float()
     assert float(left_out[known].mean()) == pytest.approx(CONFIG.given_dropout, abs=0.06)
     assert float(left_out[~known].mean()) == pytest.approx(CONFIG.class_dropout, abs=0.03)
 
 
 def test_the_next_token_is_asked_of_whole_clips() -> None:
-    classes, masked = draw_lesson(dataclasses.replace(CONFIG, objective="next"), MODEL, CLASSES, generator())
+    classes, masked = draw_lesson(
+        dataclasses.replace(CONFIG, objective="next"), MODEL, CLASSES, CONFIG.grid, generator()
+    )
     assert masked is None
     assert float((classes == MODEL.no_class).float().mean()) == pytest.approx(CONFIG.class_dropout, abs=0.03)

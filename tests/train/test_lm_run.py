@@ -20,6 +20,7 @@ from nvcodec.errors import NvcodecError
 from nvcodec.train.checkpoint import CHECKPOINT
 from nvcodec.train.labelled import LabelledValidationConfig
 from nvcodec.train.lm_export import export_lm
+from nvcodec.train.lm_run import begin_classes, measured
 from nvcodec.train.log import RunLog
 from nvcodec.train.start import averaged_weights
 
@@ -29,7 +30,12 @@ from .test_run import same, weights
 OBJECTIVES = pytest.mark.parametrize("objective", ["masked", "next"])
 # Nothing is drawn but the clips, and those are the same however many processes there are.
 PLAIN = dataclasses.replace(
-    SMALL, objective="next", class_dropout=0.0, model=dataclasses.replace(SMALL.model, dropout=0.0), steps=1
+    SMALL,
+    objective="next",
+    class_dropout=0.0,
+    still_share=0.0,
+    model=dataclasses.replace(SMALL.model, dropout=0.0),
+    steps=1,
 )
 
 
@@ -63,6 +69,31 @@ def test_a_run_learns_the_clips_that_it_sees(objective: str, tmp_path: Path) -> 
     begun(config, tmp_path, some_clips(2)).train()
     bits = [row["bits"] for row in rows(tmp_path)]
     assert bits[0] > 15 and max(bits[-10:]) < 5
+
+
+def test_classes_of_common_parts_begin_alike(tmp_path: Path) -> None:
+    transformer = begun(SMALL, tmp_path).model
+    transformer.classes = torch.nn.Embedding(7, 64)
+    none = transformer.classes.weight[6].clone()
+    begin_classes(transformer, tuple(f"{digit}-{motion}" for digit in range(3) for motion in ("left", "right")))
+    rows = transformer.classes.weight.detach()[:6].reshape(3, 2, -1)
+    moved = rows[:, 1] - rows[:, 0]
+    torch.testing.assert_close(moved, moved[:1].expand(3, -1))
+    assert float((rows[0, 0] - rows[1, 0]).norm()) > 0.3 and float(moved[0].norm()) > 0.3
+    assert float(rows.std()) == pytest.approx(0.1, rel=0.3)
+    assert torch.equal(transformer.classes.weight[6], none)
+
+
+@OBJECTIVES
+def test_stills_are_the_first_latent_frames_and_nothing_else(objective: str, tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        PLAIN, objective=objective, given_share=0.0, batch=4, steps=120, learning_rate=1e-2, still_share=1.0
+    )
+    run = begun(config, tmp_path, some_clips(2))
+    run.train()
+    bits = rows(tmp_path)[-1]["bits"]
+    assert bits < 5
+    assert measured(run, some_clips(2))["predicted"] > 15
 
 
 @OBJECTIVES
@@ -114,7 +145,7 @@ def assert_same_gradient(one: dict[str, torch.Tensor], other: dict[str, torch.Te
 @pytest.mark.parametrize("sharded", ["false", "true"])
 def test_two_processes_learn_what_one_does_of_twice_the_batch(sharded: str, tmp_path: Path) -> None:
     begun(dataclasses.replace(PLAIN, batch=4), tmp_path / "one").train()
-    plain = ["objective=next", "class_dropout=0", "model.dropout=0", "steps=1", f"sharded={sharded}"]
+    plain = ["objective=next", "class_dropout=0", "still_share=0", "model.dropout=0", "steps=1", f"sharded={sharded}"]
     done = worker("trained", tmp_path / "two", *plain, "validation.every=1", torchrun=True)
     assert done.returncode == 0, done.stderr
     assert_same_gradient(gradient(tmp_path / "one"), gradient(tmp_path / "two"))
