@@ -26,15 +26,6 @@ PHASES = 6  # channels of a frame: four luma phases, U and V
 PATCH = 4  # side of a patch on the half-resolution grid: 8 luma pixels
 FRAME_DIMS = PHASES * PATCH * PATCH
 
-# How much of what the network makes of the prediction is added where a step codes nothing. Over a GOP's many steps
-# the whole of it grows into ridges that later steps must pay to remove; measured best between 0.3 and 0.7.
-CALM = 0.5
-
-# How much of what the networks add to the linear transforms is used after the first latent frame of a GOP: trained on
-# closed loops of a few steps, they overdo it in long ones. Of shares from 0 to 1 these took the fewest bits on training
-# clips, 2.6 % less at 320 pixels a line and 5.5 % less at 640 than the whole of both.
-ANALYSIS_SHARE, SYNTHESIS_SHARE = 0.5, 0.6
-
 
 @dataclass(frozen=True)
 class TinyConfig:
@@ -196,8 +187,7 @@ class TinyTokenizer(nn.Module):
         if prediction is not None:
             x = x + self._context(self.encoder_context, prediction)
         x = self._run(self.encoder, x, conditions)
-        share = 1.0 if prediction is None else ANALYSIS_SHARE
-        return _precise(part.transform, patches) + share * part.correct(x)
+        return _precise(part.transform, patches) + part.correct(x)
 
     def dequantize(self, level: Tensor, step: Tensor | float, conditions: Tensor, dropped: int = 0) -> Tensor:
         """Levels `[B, h, w, D]` at step Δ to latent values, a little inside their cells where that is likelier."""
@@ -232,10 +222,12 @@ class TinyTokenizer(nn.Module):
             x = x + self._context(self.decoder_context, prediction)
         x = self._run(self.decoder, x, conditions)
         x = F.rms_norm(x, x.shape[-1:])
-        patches = _precise(part.transform, latent) + (1.0 if prediction is None else SYNTHESIS_SHARE) * part.correct(x)
+        patches = _precise(part.transform, latent) + part.correct(x)
         if prediction is not None:
+            # Where a step codes nothing the prediction stays as it is: what the network would add there grows, over a
+            # GOP's many steps, into ridges that later steps must pay to remove.
             silent = (latent == 0).all(dim=-1, keepdim=True)
-            patches = prediction.patches + torch.where(silent, CALM * patches, patches)
+            patches = prediction.patches + torch.where(silent, 0.0, patches)
         frames = unpatchify(patches)
         return frames, DecoderState(last=_bounded(frames[:, :, -1]), hidden=x)
 
