@@ -6,13 +6,14 @@ and what real clips score; all the others are the reference. What is judged is r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
+from nvcodec.benchmarks.outside_features import OutsideFeatures, Yardstick
 from torch import Tensor
 
 from nvcodec.datasets import LabelledClip, open_labelled, read_clip
@@ -32,7 +33,8 @@ REFERENCE_LEAST = 100  # clips
 class Judged:
     """A set of clips against the reference. `agreement` is that with the classes asked for, `parts` with their parts.
 
-    `frechet` is 0 at the least, `score` from 1 to the number of classes.
+    `frechet` is 0 at the least, `score` from 1 to the number of classes; `outside` has the distances in the features of
+    networks from elsewhere, "FID" and "FVD", where they were asked for.
     """
 
     clips: int
@@ -40,15 +42,28 @@ class Judged:
     score: float
     agreement: float
     parts: tuple[float, ...]
+    outside: Mapping[str, float] = field(default_factory=dict)
 
 
 class Judge:
-    """A feature network, and what it makes of the reference."""
+    """A feature network, and what it makes of the reference; networks from elsewhere beside it, if there are any."""
 
-    def __init__(self, network: FeatureNetwork, sha256: str, reference: Iterable[Tensor]) -> None:
+    def __init__(
+        self,
+        network: FeatureNetwork,
+        sha256: str,
+        reference: Iterable[Tensor],
+        outside: Sequence[OutsideFeatures] = (),
+    ) -> None:
         """`reference`: batches `[B, 6, T, H/2, W/2]` of real clips; `sha256` is that of the network's file."""
         self.network, self.sha256 = network, sha256
-        self.reference = Gaussian.of(torch.cat([judge(network, part)[0] for part in reference]))
+        found = [[judge(network, part)[0], *(each.of(part) for each in outside)] for part in reference]
+        own, *others = (torch.cat(parts) for parts in zip(*found, strict=True))
+        self.reference = Gaussian.of(own)
+        self.outside = tuple(
+            Yardstick(each, Gaussian.of(features), len(own), len(features))
+            for each, features in zip(outside, others, strict=True)
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -60,7 +75,12 @@ class Judge:
         features, probabilities = judge(self.network, stored(clips))
         right = agreement(probabilities, labels, self.classes)
         distance = frechet_distance(Gaussian.of(features), self.reference)
-        return Judged(len(clips), distance, inception_score(probabilities), right.whole, right.parts)
+        outside = {each.features.distance: each.distance(clips) for each in self.outside}
+        return Judged(len(clips), distance, inception_score(probabilities), right.whole, right.parts, outside)
+
+    def frechet(self, clips: Tensor) -> float:
+        """The distance of `clips` [N, 6, T, H/2, W/2] in the feature network's own features, and no other."""
+        return frechet_distance(Gaussian.of(judge(self.network, stored(clips))[0]), self.reference)
 
 
 @dataclass(frozen=True)
@@ -72,10 +92,12 @@ class RealClips:
     judge: Judge
 
 
-def real_clips(root: Path, features: str, count: int, device: str = "cpu") -> RealClips:
+def real_clips(
+    root: Path, features: str, count: int, device: str = "cpu", outside: Sequence[OutsideFeatures] = ()
+) -> RealClips:
     """The test split of the set in `root`, dealt out, and the feature network of that name or file.
 
-    NvcodecError for a set of other classes, and for too few clips.
+    NvcodecError for a set of other classes, for too few clips, and for clips that are too short for `outside`.
     """
     loaded = load_network(features, device)
     network = loaded.module
@@ -92,7 +114,9 @@ def real_clips(root: Path, features: str, count: int, device: str = "cpu") -> Re
     own = [clip for number, clip in enumerate(clips) if number in chosen]
     others = [clip for number, clip in enumerate(clips) if number not in chosen]
     size = network.config.frames, network.config.size
-    judge = Judge(network, loaded.sha256, _read(others, *size))
+    for each in outside:
+        each.check(network.config.frames)
+    judge = Judge(network, loaded.sha256, _read(others, *size), outside)
     labels = torch.tensor([clip.label for clip in own])
     return RealClips(torch.cat(list(_read(own, *size))), labels, judge)
 

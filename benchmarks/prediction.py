@@ -52,7 +52,7 @@ def prediction_rows(
 
     def add(what: str, predicted: Tensor, seconds: float | None = None) -> Tensor:
         clips = torch.cat([past, predicted], 2)
-        distance = real.judge(clips, real.labels).frechet
+        distance = real.judge.frechet(clips)
         rows.append(Predicted(what, context, psnr(predicted, future), distance, seconds))
         say(f"prediction, {what}: {rows[-1].psnr:.2f} dB, Fréchet distance {distance:.2f}")
         return clips

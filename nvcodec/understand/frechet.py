@@ -16,10 +16,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Mean `[C]` and covariance `[C, C]`, both float64."""
+    """Mean `[C]` and a root `[R, C]` of the covariance Σ = rootᵀ · root, both float64.
+
+    Any root will do, and R is at most as many as there were features: no matrix `[C, C]` is made of fewer.
+    """
 
     mean: Tensor
-    covariance: Tensor
+    root: Tensor
 
     @classmethod
     def of(cls, features: Tensor) -> Gaussian:
@@ -28,23 +31,25 @@ class Gaussian:
         if x.dim() != 2 or len(x) < 2 or not bool(torch.isfinite(x).all()):
             raise ValueError(f"features {list(x.shape)}: two clips or more, and numbers, are needed")
         mean = x.mean(0)
-        return cls(mean, (x - mean).T @ (x - mean) / (len(x) - 1))
+        root = (x - mean) / (len(x) - 1) ** 0.5
+        if len(x) > x.shape[1]:
+            root = torch.linalg.qr(root, mode="r").R  # [C, C]: (QR)ᵀ QR = Rᵀ R
+        return cls(mean, root)
+
+    @property
+    def covariance(self) -> Tensor:
+        """Σ, `[C, C]`."""
+        return self.root.T @ self.root
 
 
 def frechet_distance(one: Gaussian, other: Gaussian) -> float:
     """d² above, never below zero.
 
-    The trace of (Σ₁ Σ₂)^½ is the sum of the singular values of Σ₁^½ Σ₂^½: no root is taken of a small number that
-    rounding has made, and a covariance that has no inverse does no harm.
+    With Σ = AᵀA and BᵀB the trace of (Σ₁ Σ₂)^½ is the sum of the singular values of ABᵀ, for its squared ones are the
+    eigenvalues of Σ₁ Σ₂ that are not zero: no root is taken of a small number that rounding has made, and a covariance
+    that has no inverse does no harm.
     """
-    cross = torch.linalg.svdvals(_square_root(one.covariance) @ _square_root(other.covariance)).sum()
+    cross = torch.linalg.svdvals(one.root @ other.root.T).sum()
     between = (one.mean - other.mean).square().sum()
-    distance = between + one.covariance.trace() + other.covariance.trace() - 2 * cross
+    distance = between + one.root.square().sum() + other.root.square().sum() - 2 * cross
     return max(0.0, float(distance))
-
-
-def _square_root(matrix: Tensor) -> Tensor:
-    """Of a symmetric matrix without negative eigenvalues; those that are but rounding count as zero."""
-    values, vectors = torch.linalg.eigh(matrix)
-    least = float(values[-1]) * len(values) * torch.finfo(values.dtype).eps
-    return vectors * values.where(values > least, 0.0).sqrt() @ vectors.T

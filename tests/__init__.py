@@ -1,0 +1,1 @@
+"""Tests of nvcodec, a package so that no other `tests` among what is installed is taken for it."""
