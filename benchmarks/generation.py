@@ -1,7 +1,8 @@
 """How good generated clips are: against real ones, the tokenizer alone, and tokens without any sense.
 
 Distances and scores are those of a feature network that was trained on the set's pixels; they compare what is measured
-with the same network, on the same set, with as many clips, and nothing else.
+with the same network, on the same set, with as many clips, and nothing else. FID and FVD are added where the networks
+that they are defined by are given.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from math import prod
 
 import torch
 from nvcodec.benchmarks.labelled import Judged, RealClips, psnr
 from nvcodec.benchmarks.machine import machine_name
+from nvcodec.benchmarks.outside_features import Measured
 from nvcodec.benchmarks.prediction import Predicted, prediction_rows
 from nvcodec.benchmarks.samples import ROWS, Samples, places_shown
 from torch import Tensor
@@ -30,10 +33,11 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is drawn: with so many `steps` (masked models alone) and so much guidance, each with each."""
+    """What is drawn: with so many `steps` (masked models alone), guidance and candidates, each with each."""
 
     steps: tuple[int, ...] = (12, 24, 64)
     guidance: tuple[float, ...] = (0.0, 2.0)
+    candidates: tuple[int, ...] = (1,)
     temperature: float = 1.0
     seed: int = 1
     context: int = 5  # frames that prediction begins with
@@ -41,25 +45,33 @@ class Plan:
 
 @dataclass(frozen=True)
 class Row:
-    """One set of clips. `steps` and `guidance` are those of a model, `seconds` what drawing and decoding one took."""
+    """One set of clips, `seconds` what drawing and decoding one took.
+
+    `steps`, `guidance` and `candidates` are how a model drew it.
+    """
 
     what: str
     judged: Judged
     steps: int | None = None
     guidance: float | None = None
+    candidates: int | None = None
     seconds: float | None = None
     psnr: float | None = None
 
 
 @dataclass(frozen=True)
 class GenerationReport:
-    """All rows, what prediction comes to, and where and by which network (its hash) it was measured."""
+    """All rows, what prediction comes to, and where and by which network (its hash) it was measured.
+
+    `outside` says what FID and FVD are of, where they were asked for.
+    """
 
     machine: str
     threads: int
     features: str
     rows: tuple[Row, ...]
     predicted: tuple[Predicted, ...]
+    outside: tuple[Measured, ...] = ()
 
     def to_json(self) -> str:
         """As text."""
@@ -94,8 +106,10 @@ def measure_generation(
         for config in settings_of(model, plan):
             clips, seconds = drawn(model, real, config, plan.seed)
             steps = config.steps if model.objective == "masked" else prod(model.grid)
-            add(Row(model.name, real.judge(clips, real.labels), steps, config.guidance, seconds))
-            samples.append(Samples(f"{model.name}-{steps}-{config.guidance:g}", clips[places]))
+            judged = real.judge(clips, real.labels)
+            add(Row(model.name, judged, steps, config.guidance, config.candidates, seconds))
+            many = f"-of-{config.candidates}" if config.candidates > 1 else ""
+            samples.append(Samples(f"{model.name}-{steps}-{config.guidance:g}{many}", clips[places]))
     predicted: list[Predicted] = []
     for model in models:
         found, clips = prediction_rows(model, real, plan.context, plan.seed, say)
@@ -103,7 +117,9 @@ def measure_generation(
         pairs = torch.stack([real.frames[places], clips[places]], 1).flatten(0, 1)  # what came, under it the guess
         samples.append(Samples(f"{model.name}-prediction", pairs[:ROWS]))
     once = tuple(dict.fromkeys(predicted))  # models of one tokenizer are held against the same
-    return GenerationReport(machine_name(), torch.get_num_threads(), real.judge.sha256, tuple(rows), once), samples
+    threads, judge = torch.get_num_threads(), real.judge
+    outside = tuple(each.measured(len(real.labels)) for each in judge.outside)
+    return GenerationReport(machine_name(), threads, judge.sha256, tuple(rows), once, outside), samples
 
 
 def check_model(model: LanguageModel, real: RealClips) -> None:
@@ -117,7 +133,8 @@ def settings_of(model: LanguageModel, plan: Plan) -> list[SamplingConfig]:
     """The plan's settings that say something to the model."""
     usual = SamplingConfig(temperature=plan.temperature)
     steps = plan.steps if model.objective == "masked" else (usual.steps,)
-    return [replace(usual, steps=count, guidance=w) for count in steps for w in plan.guidance]
+    settings = product(steps, plan.guidance, plan.candidates)
+    return [replace(usual, steps=count, guidance=w, candidates=many) for count, w, many in settings]
 
 
 def drawn(model: LanguageModel, real: RealClips, config: SamplingConfig, seed: int) -> tuple[Tensor, float]:

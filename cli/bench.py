@@ -22,10 +22,13 @@ from .bench_labelled import (
     GENERATION,
     SAMPLES,
     VOCABULARY,
+    Candidates,
     Count,
     Features,
     Generation,
     Guidance,
+    I3d,
+    Inception,
     Models,
     Steps,
     Tokenizers,
@@ -140,6 +143,9 @@ def bench(
     count: Count = COUNT,
     steps: Steps = "12,24,64",
     guidance: Guidance = "0,2",
+    candidates: Candidates = "1",
+    inception: Inception = None,
+    i3d: I3d = None,
     out: Out = Path("nvcodec-bench"),
     jobs: Jobs = 1,
     threads: Threads = 0,
@@ -159,12 +165,15 @@ def bench(
     if generation or vocabulary:
         if (generation and vocabulary) or tokens:
             raise typer.BadParameter("--generation, --vocabulary and --tokens measure one thing each: take one")
-        wanted = Wanted(lm or (), tokenizer or (), features, count, steps, guidance, threads)
+        drawn = steps, guidance, candidates
+        wanted = Wanted(lm or (), tokenizer or (), features, count, *drawn, threads, inception, i3d)
         what = GENERATION if generation else VOCABULARY
         measure_labelled(what, clips, wanted, out, print_tables, as_json=as_json, quiet=quiet)
         return
     if lm or tokenizer:
         raise typer.BadParameter("--lm and --tokenizer are for --generation and --vocabulary")
+    if inception or i3d:
+        raise typer.BadParameter("--inception and --i3d are for --generation")
     require_extra()
     settings = parse_qualities(quality or ())
     with videos(clips) as paths:

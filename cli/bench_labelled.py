@@ -44,11 +44,35 @@ Tokenizers = Annotated[
 Features = Annotated[
     str, typer.Option("--features", metavar="NAME|FILE", help="For these: the feature network that judges.")
 ]
+Inception = Annotated[
+    Path | None,
+    typer.Option(
+        "--inception",
+        metavar="FILE",
+        help="For --generation: FID too, by torch-fidelity (pip install 'nvcodec[fid]') with the weights in FILE, "
+        "which nvcodec does not fetch.",
+        show_default=False,
+    ),
+]
+I3d = Annotated[
+    Path | None,
+    typer.Option(
+        "--i3d",
+        metavar="FILE",
+        help="For --generation: FVD too, by the I3D in FILE, i3d_torchscript.pt, which nvcodec does not fetch. "
+        "TorchScript is code and is run: take it from where you trust.",
+        show_default=False,
+    ),
+]
 Count = Annotated[int, typer.Option("--count", metavar="N", min=2, help="For these: clips of each kind.")]
 Steps = Annotated[
     str, typer.Option("--steps", metavar="N,N", help="For --generation: steps of masked models; --vocabulary: first.")
 ]
 Guidance = Annotated[str, typer.Option("--guidance", metavar="W,W", help="Likewise guidance; --vocabulary: last.")]
+Candidates = Annotated[
+    str,
+    typer.Option("--candidates", metavar="N,N", help="For --generation: of so many the likeliest of its class."),
+]
 
 
 @dataclass(frozen=True)
@@ -61,7 +85,10 @@ class Wanted:
     count: int
     steps: str
     guidance: str
+    candidates: str
     threads: int
+    inception: Path | None = None
+    i3d: Path | None = None
 
 
 def measure_labelled(
@@ -81,11 +108,15 @@ def measure_labelled(
         raise typer.BadParameter("--generation takes one --lm or more, and no --tokenizer")
     if what == VOCABULARY and not wanted.tokenizers:
         raise typer.BadParameter("--vocabulary takes one --tokenizer or more")
+    if what == VOCABULARY and (wanted.inception or wanted.i3d):
+        raise typer.BadParameter("--inception and --i3d are for --generation")
     steps = tuple(int(number) for number in _numbers(wanted.steps, "--steps"))
     guidance = _numbers(wanted.guidance, "--guidance")
+    candidates = tuple(int(number) for number in _numbers(wanted.candidates, "--candidates"))
     import torch
     from nvcodec.benchmarks.generation import Plan, measure_generation
     from nvcodec.benchmarks.labelled import real_clips
+    from nvcodec.benchmarks.outside_features import outside_features
     from nvcodec.benchmarks.report.generation_tables import generation_tables
     from nvcodec.benchmarks.report.table import markdown
     from nvcodec.benchmarks.report.vocabulary_tables import vocabulary_charts, vocabulary_table
@@ -97,12 +128,15 @@ def measure_labelled(
 
     if wanted.threads:
         torch.set_num_threads(wanted.threads)
-    models = [load_lm(name) for name in wanted.models]
-    real = real_clips(clips[0], wanted.features, wanted.count)
-    out.mkdir(exist_ok=True)
     say = _silent if quiet else _said
+    outside = outside_features(wanted.inception, wanted.i3d)
+    if outside:
+        say(f"{' and '.join(each.distance for each in outside)}: the reference clips first, which may take long")
+    models = [load_lm(name) for name in wanted.models]
+    real = real_clips(clips[0], wanted.features, wanted.count, outside=outside)
+    out.mkdir(exist_ok=True)
     if what == GENERATION:
-        report, samples = measure_generation(real, models, Plan(steps, guidance), say)
+        report, samples = measure_generation(real, models, Plan(steps, guidance, candidates), say)
         tables, figures = generation_tables(report), report.to_json()
         write_samples(samples, out)
     else:

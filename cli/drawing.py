@@ -20,7 +20,7 @@ from .streams import is_pipe, refuse_same_file, refuse_terminal, refuse_two_outp
 if TYPE_CHECKING:
     from nvcodec.generate import LanguageModel, SamplingConfig
 
-LM = "lm-tiny"
+MASKED_LM, NEXT_LM = "lm-tiny", "lm-tiny-next"
 GUIDANCE = 2.0  # where a class is asked for and no guidance is
 
 Clip = Annotated[
@@ -28,6 +28,16 @@ Clip = Annotated[
 ]
 ModelNameOrFile = Annotated[
     str, typer.Option("--model", metavar="NAME|FILE", help="A language model of `nvcodec models`, or its file.")
+]
+ModelByOptions = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME|FILE",
+        help=f"A language model of `nvcodec models`, or its file. Left out: {NEXT_LM}, which draws better clips; "
+        f"{MASKED_LM} with --steps or --choice, which are for models of masked tokens.",
+        show_default=False,
+    ),
 ]
 ClassName = Annotated[
     str | None,
@@ -82,6 +92,16 @@ GuidanceSchedule = Annotated[
         show_default=False,
     ),
 ]
+Candidates = Annotated[
+    int,
+    typer.Option(
+        "--candidates",
+        metavar="N",
+        min=1,
+        max=64,
+        help="Draw so many for every clip, and keep what the model finds likeliest of the class: N times the work.",
+    ),
+]
 TopK = Annotated[
     int | None,
     typer.Option(
@@ -132,6 +152,11 @@ def check_files(source: Path | None, target: Path, force: bool, as_json: bool, *
     check_output(target, force)
 
 
+def usual_model(steps: int | None, choice: float | None) -> str:
+    """The model that these options are meant for."""
+    return NEXT_LM if steps is None and choice is None else MASKED_LM
+
+
 def sampling_of(
     model: LanguageModel,
     guided: bool,
@@ -143,6 +168,7 @@ def sampling_of(
     schedule: Schedule | None,
     top_k: int | None,
     top_p: float | None,
+    candidates: int = 1,
 ) -> SamplingConfig:
     """How to draw; what is None is as usual. NvcodecError for options that say nothing to a model of its kind."""
     from nvcodec.generate import SamplingConfig
@@ -156,8 +182,11 @@ def sampling_of(
         raise NvcodecError(f"{' and '.join(given)}: says nothing to a model that learnt {kind}")
     if guidance and not guided:
         raise NvcodecError("--guidance leans towards a class: name one with --class")
+    if candidates > 1 and not guided:
+        raise NvcodecError("--candidates are chosen by their class: name one with --class")
     w = (GUIDANCE if guided else 0.0) if guidance is None else guidance
-    wanted = {**masked, **following, "temperature": temperature, "guidance": w, "schedule": schedule}
+    shared = {"temperature": temperature, "guidance": w, "schedule": schedule, "candidates": candidates}
+    wanted = {**masked, **following, **shared}
     return SamplingConfig(**{name: value for name, value in wanted.items() if value is not None})
 
 

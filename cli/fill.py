@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .drawing import (
-    LM,
+    MASKED_LM,
     Choice,
     ClassName,
     Clip,
@@ -67,7 +67,7 @@ def fill(
     temperature: Temperature = None,
     choice: Choice = None,
     seed: Seed = 0,
-    model: ModelNameOrFile = LM,
+    model: ModelNameOrFile = MASKED_LM,
     quality: CodedQuality = 50,
     lossless: Lossless = False,
     force: Force = False,

@@ -11,13 +11,14 @@ import typer
 from nvcodec.errors import NvcodecError
 
 from .drawing import (
-    LM,
+    NEXT_LM,
+    Candidates,
     Choice,
     CodedQuality,
     Context,
     Guidance,
     GuidanceSchedule,
-    ModelNameOrFile,
+    ModelByOptions,
     Seed,
     Steps,
     Temperature,
@@ -27,6 +28,7 @@ from .drawing import (
     drawing_line,
     sampling_of,
     tell_drawn,
+    usual_model,
 )
 from .messages import count_text, print_json, print_summary
 from .options import Debug, Device, DeviceName, Force, Json, Lossless, Quiet, Threads
@@ -70,12 +72,13 @@ def generate(
     steps: Steps = None,
     guidance: Guidance = None,
     schedule: GuidanceSchedule = None,
+    candidates: Candidates = 1,
     temperature: Temperature = None,
     choice: Choice = None,
     top_k: TopK = None,
     top_p: TopP = None,
     seed: Seed = 0,
-    model: ModelNameOrFile = LM,
+    model: ModelByOptions = None,
     list_classes: ListClasses = False,
     quality: CodedQuality = 50,
     lossless: Lossless = False,
@@ -92,7 +95,7 @@ def generate(
     model and machine make the same file.
     """
     if list_classes:
-        _list(model, as_json)
+        _list(model or NEXT_LM, as_json)
         return
     if target is None:
         raise typer.BadParameter("say where to write, or --list what can be drawn")
@@ -118,7 +121,7 @@ def generate(
 
     began = time.perf_counter()
     with torch_threads(threads):
-        lm = load_lm(model, device.value)
+        lm = load_lm(model or usual_model(steps, choice), device.value)
         names = [name for name in classes or [None] for _ in range(count)]
         for name in classes or ():
             lm.label(name)
@@ -132,6 +135,7 @@ def generate(
             schedule=schedule,
             top_k=top_k,
             top_p=top_p,
+            candidates=candidates,
         )
         options, columns = ResultOptions(lossless, quality, force, threads), count if len(names) > count > 1 else 0
         if not as_tokens and not is_pipe(target):

@@ -11,7 +11,6 @@ import typer
 from nvcodec.errors import NvcodecError
 
 from .drawing import (
-    LM,
     Choice,
     ClassName,
     Clip,
@@ -19,7 +18,7 @@ from .drawing import (
     Context,
     Guidance,
     GuidanceSchedule,
-    ModelNameOrFile,
+    ModelByOptions,
     Seed,
     Steps,
     Temperature,
@@ -29,6 +28,7 @@ from .drawing import (
     drawing_line,
     sampling_of,
     tell_drawn,
+    usual_model,
 )
 from .messages import count_text
 from .options import (
@@ -75,7 +75,7 @@ def predict(
     top_k: TopK = None,
     top_p: TopP = None,
     seed: Seed = 0,
-    model: ModelNameOrFile = LM,
+    model: ModelByOptions = None,
     quality: CodedQuality = 50,
     lossless: Lossless = False,
     force: Force = False,
@@ -99,7 +99,7 @@ def predict(
 
     began = time.perf_counter()
     with torch_threads(threads):
-        lm = load_lm(model, device.value)
+        lm = load_lm(model or usual_model(steps, choice), device.value)
         if class_name is not None:
             lm.label(class_name)
         config = sampling_of(

@@ -19,15 +19,30 @@ def generation_tables(report: GenerationReport) -> list[Table]:
 def _drawn(report: GenerationReport) -> Table:
     parts = len(report.rows[0].judged.parts)
     own = [f"part {number + 1}" for number in range(parts)] if parts > 1 else []
-    columns = ("clips", "steps", "guidance", "Fréchet distance", "score", "as asked", *own, "seconds a clip")
+    outside = [measured.distance for measured in report.outside]
+    how = ("steps", "guidance", "candidates")
+    columns = ("clips", *how, "Fréchet distance", *outside, "score", "as asked", *own, "seconds a clip")
     note = (
         f"{report.rows[0].judged.clips} clips a row, judged by the feature network of SHA-256 {report.features[:12]}…. "
         "Score: inception-like. As asked: clips that it judges to be of the class that was asked for"
         + (", and of each part of the class's name. " if own else ". ")
+        + _outside(report)
         + f"Seconds: on {report.machine}, {_threads(report.threads)}."
     )
     rows = tuple(_row(row, bool(own)) for row in report.rows)
     return Table("Generated clips", columns, LEFT + RIGHT * (len(columns) - 1), rows, note)
+
+
+def _outside(report: GenerationReport) -> str:
+    """What FID and FVD are of, and what they are not good for; nothing where there are none."""
+    if not report.outside:
+        return ""
+    of = (
+        f"{measured.distance}: {measured.row:,} {measured.unit} a row, {measured.reference:,} real ones to hold them "
+        f"against, by the weights of SHA-256 {measured.sha256[:12]}…. "
+        for measured in report.outside
+    )
+    return "".join(of) + "Few make such distances too large: they compare with others of equally many alone. "
 
 
 def _row(row: Row, parts: bool) -> tuple[str, ...]:
@@ -37,7 +52,9 @@ def _row(row: Row, parts: bool) -> tuple[str, ...]:
         what,
         "" if row.steps is None else str(row.steps),
         "" if row.guidance is None else f"{row.guidance:g}",
+        "" if row.candidates is None else str(row.candidates),
         f"{judged.frechet:.2f}",
+        *(f"{distance:.1f}" for distance in judged.outside.values()),
         f"{judged.score:.1f}",
         share_text(judged.agreement),
         *(share_text(share) for share in judged.parts if parts),

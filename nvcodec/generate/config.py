@@ -15,6 +15,7 @@ class LmConfig:
 
     `grid` is the largest (T', h, w) that it has positions for. A token of `token_bits` bits is read and written as
     `factors` parts of equally many bits: 2 are the paper's two tables of 2^9, 18 are bits. `classes` 0: no classes.
+    With `neighbours` every place is told what stands around it (`neighbours.py`), which the paper's is not.
     NvcodecError for sizes that do not go together.
     """
 
@@ -27,6 +28,7 @@ class LmConfig:
     token_bits: int = 18
     factors: int = 2
     dropout: float = 0.1
+    neighbours: bool = False
 
     def __post_init__(self) -> None:
         sizes = (*self.grid, self.width, self.layers, self.heads, self.expansion, self.token_bits, self.factors)

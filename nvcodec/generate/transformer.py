@@ -20,6 +20,7 @@ from nvcodec.bitstream import latent_frames
 from nvcodec.tokenizer.frames import GRID
 
 from .config import LmConfig
+from .neighbours import Neighbours, known_of
 from .vocabulary import Vocabulary
 
 Grid = tuple[int, int, int]
@@ -34,12 +35,16 @@ def grid_of(frames: int, size: int) -> Grid:
 
 
 class KvCache:
-    """Keys and values of the places a causal model has passed, of every layer. No gradient passes."""
+    """What of the places it has passed a causal model looks at again. No gradient passes.
+
+    That is keys and values of every layer, and `known` [B, N + 1, C] of the tokens as their neighbours are told them.
+    """
 
     def __init__(self, config: LmConfig, batch: int, places: int, like: Tensor) -> None:
         """Room for `places` places; of the type and device of `like`."""
         shape = config.layers, 2, batch, config.heads, places, config.width // config.heads
         self._kept = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        self.known = torch.zeros(batch, places + 1, config.width, dtype=like.dtype, device=like.device)
         self.length = 0
 
     def extended(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,6 +54,11 @@ class KvCache:
         self._kept[layer, 1, :, :, self.length : end] = value.detach()
         kept = self._kept[layer, :, :, :, :end]
         return kept[0], kept[1]
+
+    def keep(self, rows: Tensor) -> None:
+        """Put in every row what is in that one of `rows` [B]."""
+        self._kept[..., : self.length, :] = self._kept[:, :, rows, :, : self.length]
+        self.known = self.known[rows]
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, causal: bool) -> Tensor:
@@ -109,6 +119,7 @@ class TokenTransformer(nn.Module):
         self.mask = nn.Parameter(torch.empty(width))
         self.classes = nn.Embedding(config.classes + 1, width)
         self.positions = nn.ParameterList(torch.empty(side, width) for side in config.grid)
+        self.neighbours = Neighbours(width) if config.neighbours else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
         nn.init.normal_(self.mask, std=TOKEN_SCALE)
@@ -135,7 +146,10 @@ class TokenTransformer(nn.Module):
     def all_at_once(self, tokens: Tensor, masked: Tensor, classes: Tensor, grid: Grid) -> Tensor:
         """States `[B, N, C]` that tell each of `tokens` [B, N] int64 from all that are not `masked` [B, N] bool."""
         kind = self.classes(classes)[:, None]
-        x = torch.where(masked[..., None], self.mask, self.vocabulary.embed(tokens)) + self.position(grid) + kind
+        seen = torch.where(masked[..., None], self.mask, self.vocabulary.embed(tokens))
+        x = seen + self.position(grid) + kind
+        if self.neighbours is not None:
+            x = x + self.neighbours(seen, grid)
         x = torch.cat([kind, x], dim=1)
         for block in self.blocks:
             x = block(x, causal=False)
@@ -149,15 +163,27 @@ class TokenTransformer(nn.Module):
         first, later ones [B, n] that go on.
         """
         begin = cache.length if cache is not None else 0
-        inputs = tokens[:, :-1] if cache is None else tokens
         kind = self.classes(classes)[:, None]
-        x = self.vocabulary.embed(inputs) + kind
+        embedded = self.vocabulary.embed(tokens)
+        x = (embedded[:, :-1] if cache is None else embedded) + kind
         if begin == 0:
             x = torch.cat([kind, x], dim=1)
         places = x.shape[1]
         x = x + self.position(grid)[begin : begin + places]
+        if self.neighbours is not None:
+            x = x + self._near(self.neighbours, embedded, grid, begin, places, cache)
         for layer, block in enumerate(self.blocks):
             x = block(x, causal=True, cache=cache, layer=layer)
         if cache is not None:
             cache.length += places
         return self.norm(x)
+
+    def _near(
+        self, neighbours: Neighbours, embedded: Tensor, grid: Grid, begin: int, places: int, cache: KvCache | None
+    ) -> Tensor:
+        """What the `neighbours` of so many places say, from the tokens that `next_ones` was given for them."""
+        if cache is None:
+            return neighbours(embedded, grid)
+        first = max(begin - 1, 0)
+        cache.known[:, first : first + embedded.shape[1]] = known_of(embedded)
+        return neighbours.told(cache.known, grid, begin, begin + places)

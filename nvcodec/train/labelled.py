@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from nvcodec.train.config import check_same_run
 from nvcodec.train.loop import Loop, LoopConfig
+from nvcodec.train.optimizers import adamw
 
 S = TypeVar("S", bound="ClipSet")
 M = TypeVar("M", bound=nn.Module)
@@ -86,13 +87,7 @@ class LabelledRun(Loop[M], Generic[M, S, C]):
 
     def new_optimizer(self) -> torch.optim.Optimizer:
         """AdamW; what is no matrix does not decay."""
-        learning = list(self.model.parameters())
-        matrices, others = [p for p in learning if p.dim() > 1], [p for p in learning if p.dim() <= 1]
-        groups = [
-            {"params": matrices, "share": 1.0, "weight_decay": self.config.weight_decay},
-            {"params": others, "share": 1.0, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, self.config.second_moment))
+        return adamw(self.model.parameters(), self.config.second_moment, self.config.weight_decay)
 
     def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, bool]]:
         """Places of a step's clips, in `accumulate` batches, each with whether it is the last.

@@ -23,6 +23,7 @@ class LmSizes:
     expansion: int = 4
     factors: int = 2
     dropout: float = 0.1
+    neighbours: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class LmTrainConfig(LabelledConfig):
     # Masked alone: share of the clips of which something is given (`lessons.py`), and of those without their class.
     given_share: float = 0.4
     given_dropout: float = 0.5
+    muon: float = 0.0  # the learning rate of the blocks' matrices by Muon, as a share of that of all others; 0: AdamW
     model: LmSizes = field(default_factory=LmSizes)
 
     @property
@@ -65,6 +67,8 @@ def check_lm(config: LmTrainConfig) -> None:
     shares = config.class_dropout, config.still_share, config.given_share, config.given_dropout
     if not all(0 <= share <= 1 for share in shares):
         raise NvcodecError("class_dropout, still_share, given_share and given_dropout are shares, from 0 to 1")
+    if config.muon < 0 or (config.muon and config.sharded):
+        raise NvcodecError("muon is 0 at least, and 0 where a run is sharded: it looks at whole matrices")
     model_config(config, classes=1, token_bits=config.model.factors)  # the sizes by themselves
 
 
@@ -81,4 +85,5 @@ def model_config(config: LmTrainConfig, classes: int, token_bits: int) -> LmConf
         token_bits=token_bits,
         factors=sizes.factors,
         dropout=sizes.dropout,
+        neighbours=sizes.neighbours,
     )

@@ -28,6 +28,7 @@ from nvcodec.train.lm_config import LmTrainConfig, check_lm, model_config
 from nvcodec.train.lm_data import TokenSet
 from nvcodec.train.log import RunLog
 from nvcodec.train.loop import VALIDATION, Figures, averaged
+from nvcodec.train.optimizers import Together, adamw, muon
 from nvcodec.train.processes import gathering
 from nvcodec.train.start import averaged_weights
 from nvcodec.understand.class_parts import members
@@ -75,6 +76,19 @@ class LmRun(LabelledRun[TokenTransformer, TokenSet, LmTrainConfig]):
         self.place_model(transformer, LmLearner(transformer, config), list(transformer.blocks))
         if self.rank == 0:
             write_record(folder, {"lm": asdict(described)} | origin | record_of(config, self.processes, [clips.key]))
+
+    def new_optimizer(self) -> torch.optim.Optimizer:
+        """AdamW, or Muon for the matrices of the blocks and of the neighbours."""
+        config, model = self.config, self.model
+        if not config.muon:
+            return super().new_optimizer()
+        within = [*model.blocks, *([model.neighbours] if model.neighbours is not None else [])]
+        matrices = [p for part in within for p in part.parameters() if p.dim() == 2]
+        chosen = {id(p) for p in matrices}
+        others = (p for p in model.parameters() if id(p) not in chosen)
+        return Together(
+            adamw(others, config.second_moment, config.weight_decay), muon(matrices, config.muon, config.weight_decay)
+        )
 
     def gradients(self) -> Iterator[Figures]:
         """A step's clips, in `accumulate` batches; of some steps more clips, and their first latent frames alone.

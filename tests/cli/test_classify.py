@@ -52,6 +52,8 @@ def test_a_clip_gets_the_likeliest_classes_and_their_probabilities(folder: Path)
         (["train", "probe", "clips", "--input", "pixels", *SMALL, *PROBE], "--resume goes on"),
         (["train", "probe", "clips", "--input", "words"], "what a probe reads pixels or tokens"),
         (["train", "probe", "clips", "--tokenizer", "mine.safetensors", "--run", "other"], "is no tokenizer"),
+        (["bench", "clips", "--generation", "--lm", "lm-tiny", "--i3d", "gone.pt"], "nvcodec does not fetch it"),
+        (["bench", "clips", "--generation", "--lm", "lm-tiny", "--i3d", "mine.json"], "is not I3D as TorchScript"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(arguments: list[str], said: str, folder: Path) -> None:
@@ -68,6 +70,8 @@ def test_what_cannot_be_done_is_one_line(arguments: list[str], said: str, folder
         ["bench", "clips", "--generation"],
         ["bench", "clips", "--generation", "--vocabulary", "--lm", "lm-tiny"],
         ["bench", "clips", "--generation", "--lm", "lm-tiny", "--steps", "many"],
+        ["bench", "clips", "--vocabulary", "--tokenizer", "compact", "--i3d", "i3d.pt"],
+        ["bench", "clips", "--inception", "inception.pth"],
     ],
 )
 def test_options_that_do_not_go_together_are_refused(arguments: list[str], folder: Path) -> None:

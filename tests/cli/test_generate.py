@@ -55,6 +55,14 @@ def test_clips_go_on_from_the_frames_or_the_picture_they_are_given(language_mode
         assert same.tolist() == [latent < number for latent in range(3)]
 
 
+def test_without_a_model_the_options_say_which_of_those_that_come_with_nvcodec(tmp_path: Path) -> None:
+    listed = drawn(tmp_path, "models", "--json", cwd=tmp_path).json
+    for options, name in (((), "lm-tiny-next"), (("--steps", "2"), "lm-tiny"), (("--choice", "3"), "lm-tiny")):
+        wanted = ("generate", "--class", "3-turn", *options, "out.npz", "-f", "--json")
+        report = drawn(tmp_path, *wanted, cwd=tmp_path).json
+        assert [model["name"] for model in listed if model["sha256"] == report["model"]] == [name]
+
+
 def test_classes_are_listed(language_models: Path, tmp_path: Path) -> None:
     assert drawn(language_models, "generate", "--list", *MASKED, cwd=tmp_path).text.split() == ["3-left", "3-right"]
     listed = drawn(language_models, "generate", "--list", "--json", *NEXT, cwd=tmp_path)
@@ -97,6 +105,7 @@ def test_what_fails_is_one_line_and_leaves_nothing(language_models: Path, tmp_pa
         (("-n", "2", "there-%d.mp4", *MASKED), "there-2.mp4 exists already"),
         (("-n", "600", "out.png", *MASKED), "600 clips are too many for one picture; out-%03d.png makes"),
         (("out.mp4", "--guidance", "2", *MASKED), "name one with --class"),
+        (("out.mp4", "--candidates", "2", *MASKED), "chosen by their class: name one with --class"),
         (("out.mp4", "--top-k", "5", *MASKED), "--top-k: says nothing to a model that learnt masked tokens"),
         (("out.mp4", "--steps", "5", *NEXT), "--steps: says nothing to a model that learnt the next token"),
         (("out.mp4", "--frames", BUNNY, "--context", "3", *MASKED), "goes on from 1, 5 frames, not 3"),

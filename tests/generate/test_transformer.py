@@ -17,7 +17,7 @@ from nvcodec.generate.vocabulary import Vocabulary
 
 GRID = (2, 3, 2)
 CLASSES = torch.tensor([0, 1])
-SMALL = LmConfig(grid=(2, 3, 3), classes=3, width=32, layers=2, heads=2, dropout=0.0)
+SMALL = LmConfig(grid=(2, 3, 3), classes=3, width=32, layers=2, heads=2, dropout=0.0, neighbours=True)
 HEADS = pytest.mark.parametrize("factors", [2, 18])
 
 

@@ -29,7 +29,8 @@ SMALL = LmTrainConfig(
     frames=5,
     size=24,
     still_share=0.5,
-    model=LmSizes(width=32, layers=2, heads=2),
+    muon=1.0,
+    model=LmSizes(width=32, layers=2, heads=2, neighbours=True),
     validation=LabelledValidationConfig(every=0),
 )
 

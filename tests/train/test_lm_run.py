@@ -34,6 +34,7 @@ PLAIN = dataclasses.replace(
     objective="next",
     class_dropout=0.0,
     still_share=0.0,
+    muon=0.0,
     model=dataclasses.replace(SMALL.model, dropout=0.0),
     steps=1,
 )
@@ -145,7 +146,8 @@ def assert_same_gradient(one: dict[str, torch.Tensor], other: dict[str, torch.Te
 @pytest.mark.parametrize("sharded", ["false", "true"])
 def test_two_processes_learn_what_one_does_of_twice_the_batch(sharded: str, tmp_path: Path) -> None:
     begun(dataclasses.replace(PLAIN, batch=4), tmp_path / "one").train()
-    plain = ["objective=next", "class_dropout=0", "still_share=0", "model.dropout=0", "steps=1", f"sharded={sharded}"]
+    plain = ["objective=next", "class_dropout=0", "still_share=0", "model.dropout=0", "muon=0", "steps=1"]
+    plain.append(f"sharded={sharded}")
     done = worker("trained", tmp_path / "two", *plain, "validation.every=1", torchrun=True)
     assert done.returncode == 0, done.stderr
     assert_same_gradient(gradient(tmp_path / "one"), gradient(tmp_path / "two"))
@@ -235,9 +237,29 @@ def test_a_run_does_not_start_from_one_of_other_sizes(tmp_path: Path) -> None:
 
 
 def test_matrices_decay_and_nothing_else_does(tmp_path: Path) -> None:
-    run = begun(SMALL, tmp_path)
+    run = begun(PLAIN, tmp_path)
     matrices, others = run.optimizer.param_groups
     assert (matrices["weight_decay"], others["weight_decay"]) == (SMALL.weight_decay, 0.0)
     assert all(p.dim() > 1 for p in matrices["params"]) and all(p.dim() <= 1 for p in others["params"])
     count = len(matrices["params"]) + len(others["params"])
     assert count == len(list(run.model.parameters()))
+
+
+def test_muon_learns_the_matrices_within_at_a_rate_of_its_own(tmp_path: Path) -> None:
+    run = begun(dataclasses.replace(PLAIN, muon=3.0, steps=1), tmp_path)
+    *others, within = run.optimizer.param_groups
+    names = {id(p): name for name, p in run.model.named_parameters()}
+    chosen = {names[id(p)] for p in within["params"]}
+    assert "neighbours.mix.weight" in chosen and "blocks.1.up.weight" in chosen
+    assert not any(name.startswith(("vocabulary", "classes", "positions")) or "bias" in name for name in chosen)
+    assert sum(len(group["params"]) for group in others) + len(chosen) == len(names)
+    before = {name: p.detach().clone() for name, p in run.model.named_parameters()}
+    run.train()
+    rate = run.optimizer.param_groups[0]["lr"]
+    assert within["lr"] == pytest.approx(3 * rate) and rate > 0
+    matrix = "blocks.0.up.weight"
+    step = run.model.get_parameter(matrix).detach() - (1 - within["lr"] * PLAIN.weight_decay) * before[matrix]
+    # nearly orthogonal, and as large as AdamW's steps are: 0.2 each, times the rate
+    assert float(step.square().mean().sqrt()) == pytest.approx(0.2 * within["lr"], rel=0.3)
+    singular = torch.linalg.svdvals(step)
+    assert float(singular.max() / singular.median()) < 2
