@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
 from math import prod
 
 import torch
@@ -33,11 +32,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is drawn: with so many `steps` (masked models alone), guidance and candidates, each with each."""
+    """What is drawn: with so many `steps` (masked models alone) and so much guidance, each with each."""
 
     steps: tuple[int, ...] = (12, 24, 64)
     guidance: tuple[float, ...] = (0.0, 2.0)
-    candidates: tuple[int, ...] = (1,)
     temperature: float = 1.0
     seed: int = 1
     context: int = 5  # frames that prediction begins with
@@ -45,16 +43,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Row:
-    """One set of clips, `seconds` what drawing and decoding one took.
-
-    `steps`, `guidance` and `candidates` are how a model drew it.
-    """
+    """One set of clips. `steps` and `guidance` are those of a model, `seconds` what drawing and decoding one took."""
 
     what: str
     judged: Judged
     steps: int | None = None
     guidance: float | None = None
-    candidates: int | None = None
     seconds: float | None = None
     psnr: float | None = None
 
@@ -106,10 +100,8 @@ def measure_generation(
         for config in settings_of(model, plan):
             clips, seconds = drawn(model, real, config, plan.seed)
             steps = config.steps if model.objective == "masked" else prod(model.grid)
-            judged = real.judge(clips, real.labels)
-            add(Row(model.name, judged, steps, config.guidance, config.candidates, seconds))
-            many = f"-of-{config.candidates}" if config.candidates > 1 else ""
-            samples.append(Samples(f"{model.name}-{steps}-{config.guidance:g}{many}", clips[places]))
+            add(Row(model.name, real.judge(clips, real.labels), steps, config.guidance, seconds))
+            samples.append(Samples(f"{model.name}-{steps}-{config.guidance:g}", clips[places]))
     predicted: list[Predicted] = []
     for model in models:
         found, clips = prediction_rows(model, real, plan.context, plan.seed, say)
@@ -133,8 +125,7 @@ def settings_of(model: LanguageModel, plan: Plan) -> list[SamplingConfig]:
     """The plan's settings that say something to the model."""
     usual = SamplingConfig(temperature=plan.temperature)
     steps = plan.steps if model.objective == "masked" else (usual.steps,)
-    settings = product(steps, plan.guidance, plan.candidates)
-    return [replace(usual, steps=count, guidance=w, candidates=many) for count, w, many in settings]
+    return [replace(usual, steps=count, guidance=w) for count in steps for w in plan.guidance]
 
 
 def drawn(model: LanguageModel, real: RealClips, config: SamplingConfig, seed: int) -> tuple[Tensor, float]:

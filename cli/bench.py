@@ -22,7 +22,6 @@ from .bench_labelled import (
     GENERATION,
     SAMPLES,
     VOCABULARY,
-    Candidates,
     Count,
     Features,
     Generation,
@@ -143,7 +142,6 @@ def bench(
     count: Count = COUNT,
     steps: Steps = "12,24,64",
     guidance: Guidance = "0,2",
-    candidates: Candidates = "1",
     inception: Inception = None,
     i3d: I3d = None,
     out: Out = Path("nvcodec-bench"),
@@ -165,8 +163,7 @@ def bench(
     if generation or vocabulary:
         if (generation and vocabulary) or tokens:
             raise typer.BadParameter("--generation, --vocabulary and --tokens measure one thing each: take one")
-        drawn = steps, guidance, candidates
-        wanted = Wanted(lm or (), tokenizer or (), features, count, *drawn, threads, inception, i3d)
+        wanted = Wanted(lm or (), tokenizer or (), features, count, steps, guidance, threads, inception, i3d)
         what = GENERATION if generation else VOCABULARY
         measure_labelled(what, clips, wanted, out, print_tables, as_json=as_json, quiet=quiet)
         return

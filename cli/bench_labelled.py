@@ -69,10 +69,6 @@ Steps = Annotated[
     str, typer.Option("--steps", metavar="N,N", help="For --generation: steps of masked models; --vocabulary: first.")
 ]
 Guidance = Annotated[str, typer.Option("--guidance", metavar="W,W", help="Likewise guidance; --vocabulary: last.")]
-Candidates = Annotated[
-    str,
-    typer.Option("--candidates", metavar="N,N", help="For --generation: of so many the likeliest of its class."),
-]
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,6 @@ class Wanted:
     count: int
     steps: str
     guidance: str
-    candidates: str
     threads: int
     inception: Path | None = None
     i3d: Path | None = None
@@ -112,7 +107,6 @@ def measure_labelled(
         raise typer.BadParameter("--inception and --i3d are for --generation")
     steps = tuple(int(number) for number in _numbers(wanted.steps, "--steps"))
     guidance = _numbers(wanted.guidance, "--guidance")
-    candidates = tuple(int(number) for number in _numbers(wanted.candidates, "--candidates"))
     import torch
     from nvcodec.benchmarks.generation import Plan, measure_generation
     from nvcodec.benchmarks.labelled import real_clips
@@ -136,7 +130,7 @@ def measure_labelled(
     real = real_clips(clips[0], wanted.features, wanted.count, outside=outside)
     out.mkdir(exist_ok=True)
     if what == GENERATION:
-        report, samples = measure_generation(real, models, Plan(steps, guidance, candidates), say)
+        report, samples = measure_generation(real, models, Plan(steps, guidance), say)
         tables, figures = generation_tables(report), report.to_json()
         write_samples(samples, out)
     else:

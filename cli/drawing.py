@@ -92,16 +92,6 @@ GuidanceSchedule = Annotated[
         show_default=False,
     ),
 ]
-Candidates = Annotated[
-    int,
-    typer.Option(
-        "--candidates",
-        metavar="N",
-        min=1,
-        max=64,
-        help="Draw so many for every clip, and keep what the model finds likeliest of the class: N times the work.",
-    ),
-]
 TopK = Annotated[
     int | None,
     typer.Option(
@@ -168,7 +158,6 @@ def sampling_of(
     schedule: Schedule | None,
     top_k: int | None,
     top_p: float | None,
-    candidates: int = 1,
 ) -> SamplingConfig:
     """How to draw; what is None is as usual. NvcodecError for options that say nothing to a model of its kind."""
     from nvcodec.generate import SamplingConfig
@@ -182,11 +171,8 @@ def sampling_of(
         raise NvcodecError(f"{' and '.join(given)}: says nothing to a model that learnt {kind}")
     if guidance and not guided:
         raise NvcodecError("--guidance leans towards a class: name one with --class")
-    if candidates > 1 and not guided:
-        raise NvcodecError("--candidates are chosen by their class: name one with --class")
     w = (GUIDANCE if guided else 0.0) if guidance is None else guidance
-    shared = {"temperature": temperature, "guidance": w, "schedule": schedule, "candidates": candidates}
-    wanted = {**masked, **following, **shared}
+    wanted = {**masked, **following, "temperature": temperature, "guidance": w, "schedule": schedule}
     return SamplingConfig(**{name: value for name, value in wanted.items() if value is not None})
 
 

@@ -12,7 +12,6 @@ from nvcodec.errors import NvcodecError
 
 from .drawing import (
     NEXT_LM,
-    Candidates,
     Choice,
     CodedQuality,
     Context,
@@ -72,7 +71,6 @@ def generate(
     steps: Steps = None,
     guidance: Guidance = None,
     schedule: GuidanceSchedule = None,
-    candidates: Candidates = 1,
     temperature: Temperature = None,
     choice: Choice = None,
     top_k: TopK = None,
@@ -135,7 +133,6 @@ def generate(
             schedule=schedule,
             top_k=top_k,
             top_p=top_p,
-            candidates=candidates,
         )
         options, columns = ResultOptions(lossless, quality, force, threads), count if len(names) > count > 1 else 0
         if not as_tokens and not is_pipe(target):

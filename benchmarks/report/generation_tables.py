@@ -20,8 +20,7 @@ def _drawn(report: GenerationReport) -> Table:
     parts = len(report.rows[0].judged.parts)
     own = [f"part {number + 1}" for number in range(parts)] if parts > 1 else []
     outside = [measured.distance for measured in report.outside]
-    how = ("steps", "guidance", "candidates")
-    columns = ("clips", *how, "Fréchet distance", *outside, "score", "as asked", *own, "seconds a clip")
+    columns = ("clips", "steps", "guidance", "Fréchet distance", *outside, "score", "as asked", *own, "seconds a clip")
     note = (
         f"{report.rows[0].judged.clips} clips a row, judged by the feature network of SHA-256 {report.features[:12]}…. "
         "Score: inception-like. As asked: clips that it judges to be of the class that was asked for"
@@ -52,7 +51,6 @@ def _row(row: Row, parts: bool) -> tuple[str, ...]:
         what,
         "" if row.steps is None else str(row.steps),
         "" if row.guidance is None else f"{row.guidance:g}",
-        "" if row.candidates is None else str(row.candidates),
         f"{judged.frechet:.2f}",
         *(f"{distance:.1f}" for distance in judged.outside.values()),
         f"{judged.score:.1f}",

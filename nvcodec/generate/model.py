@@ -20,7 +20,7 @@ from .sampling import SamplingConfig, Watch, sample_masked, sample_next
 from .transformer import Grid, TokenTransformer, grid_of
 
 KIND = "lm"
-BATCH = 32  # clips, or candidates for them, that are drawn at once
+BATCH = 32  # clips that are drawn at once
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,9 @@ class LanguageModel:
         labels = torch.tensor([self.label(name) for name in classes for _ in range(n)], device=device)
         given = tokens.reshape(-1, self._places).expand(len(labels), -1).to(device) if tokens is not None else None
         draw = sample_masked if self.objective == "masked" else sample_next
-        batch = max(1, BATCH // config.candidates)
-        parts, found = labels.split(batch), []
+        parts, found = labels.split(BATCH), []
         for number, part in enumerate(parts):
-            own = given[number * batch :][: len(part)] if given is not None else None
+            own = given[number * BATCH :][: len(part)] if given is not None else None
             report = None if watch is None else _in_parts(watch, number, len(parts))
             with self._precision():
                 drawn = draw(self.transformer, part, self.grid, config, seed * 1_000_003 + number, known, own, report)

@@ -21,7 +21,6 @@ from .objectives import cosine_share
 from .transformer import Grid, KvCache, TokenTransformer
 
 SCHEDULES = ("constant", "linear", "cosine")
-CANDIDATES_MAX = 64
 Watch = Callable[[int, int], object]  # told how many steps of how many are done
 
 
@@ -34,10 +33,6 @@ class SamplingConfig:
     those of the other one, for each part of a token. `guidance` w takes logits (1 + w)·l(class) − w·l(none) (Ho and
     Salimans 2022), in its `schedule` w from the start, or from 0 to w along a line or a cosine. Without a schedule that
     is a line for the masked model, and from the start for the other, whose first tokens decide what the last can be.
-
-    Of so many `candidates` for a clip that one is kept whose tokens are likelier with their class than with none by
-    most, which is the class that the model itself would tell them by: once they are whole, of the masked model, and
-    after every latent frame, of the other, which goes on from the best with as many.
     """
 
     steps: int = 12
@@ -45,13 +40,10 @@ class SamplingConfig:
     choice: float = 4.5
     guidance: float = 0.0
     schedule: str | None = None
-    candidates: int = 1
     top_k: int = 0
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.candidates <= CANDIDATES_MAX:
-            raise NvcodecError(f"candidates are 1 at least, and {CANDIDATES_MAX} at most")
         if self.steps < 1 or self.top_k < 0 or not 0 < self.top_p <= 1:
             raise NvcodecError("steps are 1 at least, top-k 0 at least, top-p above 0 and at most 1")
         if min(self.temperature, self.choice, self.guidance) < 0 or self.schedule not in (None, *SCHEDULES):
@@ -82,28 +74,22 @@ def sample_masked(
     with noise that fades, as many as the cosine schedule says, one at least.
     """
     generator = torch.Generator().manual_seed(seed)
-    classes = classes.repeat_interleave(config.candidates)
-    drawn, masked = _begun(classes, grid, known, tokens, config.candidates)
-    evidence = torch.zeros(len(classes), device=classes.device)
+    drawn, masked = _begun(classes, grid, known, tokens)
     total = int(masked[0].sum())
     steps = min(config.steps, total)
     for step in range(steps):
         done = step / steps
-        w = config.guidance_at(done, "linear")
-        guidance = w if w > 0 or config.candidates > 1 else None
-        states = _states(model, drawn, masked, classes, grid, twice=guidance is not None)
-        found = draw_tokens(model, states, config.temperature, generator, guidance)
-        drawn = torch.where(masked, found.tokens, drawn)
+        states, guidance = _states(model, config.guidance_at(done, "linear"), drawn, masked, classes, grid)
+        found, likely = draw_tokens(model, states, config.temperature, generator, guidance)
+        drawn = torch.where(masked, found, drawn)
         ahead = (step + 1) / steps
         left = min(int(float(cosine_share(ahead)) * total), int(masked[0].sum()) - 1) if step + 1 < steps else 0
-        likely = found.probability
         likely = likely + config.choice * (1 - ahead) * _gumbel(likely.shape, generator).to(likely)
         order = likely.masked_fill(~masked, float("inf")).argsort(1)
-        masked, before = torch.zeros_like(masked).scatter(1, order[:, :left], True), masked
-        evidence = evidence + torch.where(before & ~masked, found.evidence, 0.0).sum(1)
+        masked = torch.zeros_like(masked).scatter(1, order[:, :left], True)
         if watch is not None:
             watch(step + 1, steps)
-    return drawn[_best(evidence, config.candidates)]
+    return drawn
 
 
 @torch.inference_mode()
@@ -122,15 +108,12 @@ def sample_next(
     What is `known` but comes late is put in its place, and does not change what is drawn before it.
     """
     generator = torch.Generator().manual_seed(seed)
-    many = config.candidates
-    classes = classes.repeat_interleave(many)
-    drawn, masked = _begun(classes, grid, known, tokens, many)
+    drawn, masked = _begun(classes, grid, known, tokens)
     unknown = masked[0].tolist()
-    count, frame = len(unknown), grid[1] * grid[2]
+    count = len(unknown)
     given = unknown.index(True)
-    guided = config.guidance > 0 or many > 1
+    guided = config.guidance > 0
     twice = 2 if guided else 1
-    evidence = torch.zeros(len(classes), device=classes.device)
     labels = _with_none(model, classes) if guided else classes
     keep = partial(keep_likely, top_k=config.top_k, top_p=config.top_p, temperature=config.temperature)
     cache = KvCache(model.config, twice * len(classes), count, model.mask)
@@ -138,18 +121,13 @@ def sample_next(
     for place in range(given, count):
         if unknown[place]:
             guidance = config.guidance_at(place / count, "constant") if guided else None
-            found = draw_tokens(model, states, config.temperature, generator, guidance, keep)
-            drawn[:, place : place + 1] = found.tokens
-            evidence = evidence + found.evidence.squeeze(1)
-        if many > 1 and (place + 1) % frame == 0:
-            rows = _best(evidence, many).repeat_interleave(many)
-            drawn, evidence = drawn[rows], evidence[rows]
-            cache.keep(torch.cat([rows, rows + len(rows)]))
+            found, _ = draw_tokens(model, states, config.temperature, generator, guidance, keep)
+            drawn[:, place : place + 1] = found
         if place + 1 < count:
             states = model.next_ones(drawn[:, place : place + 1].repeat(twice, 1), labels, grid, cache)
         if watch is not None:
             watch(place + 1 - given, count - given)
-    return drawn[::many]
+    return drawn
 
 
 def keep_likely(logits: Tensor, top_k: int, top_p: float, temperature: float = 1.0) -> Tensor:
@@ -165,19 +143,6 @@ def keep_likely(logits: Tensor, top_k: int, top_p: float, temperature: float = 1
     return logits
 
 
-@dataclass(frozen=True)
-class Draw:
-    """Tokens `[B, …]` int64 and the logarithm of their `probability`, with guidance, before some were left out.
-
-    Their `evidence` is by how much the logarithm without guidance is larger with their class than with none; 0 where
-    there is no guidance.
-    """
-
-    tokens: Tensor
-    probability: Tensor
-    evidence: Tensor
-
-
 def draw_tokens(
     model: TokenTransformer,
     states: Tensor,
@@ -185,8 +150,8 @@ def draw_tokens(
     generator: torch.Generator,
     guidance: float | None = None,
     keep: Callable[[Tensor], Tensor] | None = None,
-) -> Draw:
-    """Tokens drawn part by part of states `[B, …, C]`.
+) -> tuple[Tensor, Tensor]:
+    """Tokens `[B, …]` drawn part by part of states `[B, …, C]`, and the logarithm of their probability before `keep`.
 
     At temperature 0 the likeliest parts. With `guidance` the states are `[2 B, …, C]`, as `_with_none` has the
     classes. `keep` takes the logits of a part and leaves out what may not be drawn.
@@ -194,30 +159,16 @@ def draw_tokens(
     vocabulary, twice = model.vocabulary, 1 if guidance is None else 2
     parts = torch.zeros((len(states) // twice, *states.shape[1:-1], 0), dtype=torch.int64, device=states.device)
     probability = torch.zeros(parts.shape[:-1], device=states.device)
-    evidence = probability
     for _ in range(vocabulary.factors):
-        both = vocabulary.part_logits(states, torch.cat([parts] * twice))
-        logits = both if guidance is None else _steered(both, guidance)
+        logits = vocabulary.part_logits(states, torch.cat([parts] * twice))
+        if guidance is not None:
+            logits = _steered(logits, guidance)
         # The largest of the logits with Gumbel noise is a draw from their softmax.
         kept = logits if keep is None else keep(logits)
         found = (kept + _gumbel(logits.shape, generator).to(logits) * temperature).argmax(-1, keepdim=True)
-        probability = probability + _log_probability(logits, found)
-        if guidance is not None:
-            with_class, without = both.chunk(2)
-            evidence = evidence + _log_probability(with_class, found) - _log_probability(without, found)
+        probability = probability + F.log_softmax(logits, dim=-1).gather(-1, found).squeeze(-1)
         parts = torch.cat([parts, found], dim=-1)
-    return Draw(vocabulary.join(parts), probability, evidence)
-
-
-def _log_probability(logits: Tensor, found: Tensor) -> Tensor:
-    """Natural logarithm of the probability `[…]` of `found` [… , 1] by `logits` [… , K]."""
-    return F.log_softmax(logits, dim=-1).gather(-1, found).squeeze(-1)
-
-
-def _best(evidence: Tensor, candidates: int) -> Tensor:
-    """Of every so many candidates the place of the one with most `evidence` [B · candidates]: `[B]`."""
-    best = evidence.reshape(-1, candidates).argmax(1)
-    return best + candidates * torch.arange(len(best), device=best.device)
+    return vocabulary.join(parts), probability
 
 
 def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
@@ -226,18 +177,12 @@ def _gumbel(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return -(-uniform.log()).log()
 
 
-def _begun(
-    classes: Tensor, grid: Grid, known: Tensor | None, tokens: Tensor | None, candidates: int
-) -> tuple[Tensor, Tensor]:
-    """Tokens `[B, N]`, zero where not known, and what is to be drawn: for `classes` [B], `tokens` [B / candidates, N].
-
-    NvcodecError where nothing is to be drawn.
-    """
+def _begun(classes: Tensor, grid: Grid, known: Tensor | None, tokens: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Tokens `[B, N]`, zero where not known, and what is to be drawn. NvcodecError where that is nothing."""
     shape = len(classes), grid[0] * grid[1] * grid[2]
     if known is None or tokens is None:
         masked = torch.ones(shape, dtype=torch.bool, device=classes.device)
         return torch.zeros(shape, dtype=torch.int64, device=classes.device), masked
-    tokens = tokens.repeat_interleave(candidates, 0)
     if known.shape != shape[1:] or tokens.shape != shape:
         raise ValueError(f"known {tuple(known.shape)} and tokens {tuple(tokens.shape)} are not of {shape}")
     if bool(known.all()):
@@ -247,12 +192,12 @@ def _begun(
 
 
 def _states(
-    model: TokenTransformer, drawn: Tensor, masked: Tensor, classes: Tensor, grid: Grid, *, twice: bool
-) -> Tensor:
-    """States for all tokens, `twice` those of both passes of guidance."""
-    if not twice:
-        return model.all_at_once(drawn, masked, classes, grid)
-    return model.all_at_once(drawn.repeat(2, 1), masked.repeat(2, 1), _with_none(model, classes), grid)
+    model: TokenTransformer, w: float, drawn: Tensor, masked: Tensor, classes: Tensor, grid: Grid
+) -> tuple[Tensor, float | None]:
+    """States for all tokens, and the guidance by which they are drawn, None where there is none."""
+    if w == 0:
+        return model.all_at_once(drawn, masked, classes, grid), None
+    return model.all_at_once(drawn.repeat(2, 1), masked.repeat(2, 1), _with_none(model, classes), grid), w
 
 
 def _with_none(model: TokenTransformer, classes: Tensor) -> Tensor:

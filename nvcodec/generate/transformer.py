@@ -55,11 +55,6 @@ class KvCache:
         kept = self._kept[layer, :, :, :, :end]
         return kept[0], kept[1]
 
-    def keep(self, rows: Tensor) -> None:
-        """Put in every row what is in that one of `rows` [B]."""
-        self._kept[..., : self.length, :] = self._kept[:, :, rows, :, : self.length]
-        self.known = self.known[rows]
-
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, causal: bool) -> Tensor:
     """Scaled-dot-product attention `[B, heads, places, C/heads]`; `mask` [places, places before and now] bool says what

@@ -96,7 +96,7 @@ def test_the_report_is_json_and_tables_that_say_the_same(report: tuple[Generatio
     tables = generation_tables(report[0])
     assert [len(table.rows) for table in tables] == [len(values["rows"]), len(values["predicted"])]
     first = tables[0].rows[0]
-    assert first[4] == f"{values['rows'][0]['judged']['frechet']:.2f}"
+    assert first[3] == f"{values['rows'][0]['judged']['frechet']:.2f}"
     assert "part 2" in tables[0].columns and len({len(row) for row in tables[0].rows} | {len(tables[0].columns)}) == 1
     assert markdown(tables[1]).count("\n|") == 2 + len(tables[1].rows)
 
@@ -135,9 +135,8 @@ def test_what_is_judged_is_what_a_file_would_hold() -> None:
 
 
 def test_settings_that_say_nothing_to_a_model_are_left_out() -> None:
-    plan = Plan(steps=(2, 3), guidance=(0.0, 1.0), candidates=(1, 2))
-    assert len(settings_of(language_model("masked", "lm"), plan)) == 8
     plan = Plan(steps=(2, 3), guidance=(0.0, 1.0))
+    assert len(settings_of(language_model("masked", "lm"), plan)) == 4
     assert [config.guidance for config in settings_of(language_model("next", "lm"), plan)] == [0.0, 1.0]
 
 

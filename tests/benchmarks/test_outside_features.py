@@ -198,9 +198,9 @@ def test_a_report_has_fid_and_fvd_where_they_were_asked_for_and_nowhere_else(net
         for row, shown in zip(json.loads(report.to_json())["rows"], table.rows, strict=True):
             found = row["judged"]["outside"]
             assert list(found) == [each.distance for each in outside]
-            assert list(shown[5 : 5 + len(found)]) == [f"{value:.1f}" for value in found.values()]
+            assert list(shown[4 : 4 + len(found)]) == [f"{value:.1f}" for value in found.values()]
             assert len(shown) == len(table.columns)
-    assert columns[2] == (*columns[0][:5], "FID", "FVD", *columns[0][5:])
+    assert columns[2] == (*columns[0][:4], "FID", "FVD", *columns[0][4:])
     assert "FID" not in texts[0] and "FVD" not in texts[0]
     assert "FID: 24 frames a row, 48 real ones" in texts[2] and "FVD: 8 clips a row, 16 real ones" in texts[2]
     assert "SHA-256 cdcdcdcdcdcd" in texts[2]

@@ -105,7 +105,6 @@ def test_what_fails_is_one_line_and_leaves_nothing(language_models: Path, tmp_pa
         (("-n", "2", "there-%d.mp4", *MASKED), "there-2.mp4 exists already"),
         (("-n", "600", "out.png", *MASKED), "600 clips are too many for one picture; out-%03d.png makes"),
         (("out.mp4", "--guidance", "2", *MASKED), "name one with --class"),
-        (("out.mp4", "--candidates", "2", *MASKED), "chosen by their class: name one with --class"),
         (("out.mp4", "--top-k", "5", *MASKED), "--top-k: says nothing to a model that learnt masked tokens"),
         (("out.mp4", "--steps", "5", *NEXT), "--steps: says nothing to a model that learnt the next token"),
         (("out.mp4", "--frames", BUNNY, "--context", "3", *MASKED), "goes on from 1, 5 frames, not 3"),
