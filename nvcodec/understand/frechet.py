@@ -36,11 +36,6 @@ class Gaussian:
             root = torch.linalg.qr(root, mode="r").R  # [C, C]: (QR)ᵀ QR = Rᵀ R
         return cls(mean, root)
 
-    @property
-    def covariance(self) -> Tensor:
-        """Σ, `[C, C]`."""
-        return self.root.T @ self.root
-
 
 def frechet_distance(one: Gaussian, other: Gaussian) -> float:
     """d² above, never below zero.
