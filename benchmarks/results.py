@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,10 @@ class Results:
             for m in self.measurements
             if (m.clip, m.coder) == (clip, coder) and metric in m.metrics
         )
+
+    def up_to(self, rate: float) -> Results:
+        """The same without the files of more than `rate` bits per pixel."""
+        return replace(self, measurements=tuple(m for m in self.measurements if m.bits_per_pixel <= rate))
 
     def to_json(self) -> str:
         """The text of `results.json`. An infinite metric, for which JSON has no number, is the text "inf"."""

@@ -1,4 +1,4 @@
-"""`python -m nvcodec.benchmarks.report results.json [--detail METRIC…] [--points]`: a run's tables as Markdown.
+"""`python -m nvcodec.benchmarks.report results.json [options]`: a run's tables as Markdown.
 
 Example: `python -m nvcodec.benchmarks.report bench/results.json --detail psnr_y vmaf > tables.md`
 """
@@ -20,11 +20,14 @@ def main() -> None:
     parser.add_argument(
         "--detail", nargs="*", metavar="METRIC", help="metrics to tell clip by clip; left out: the first there is"
     )
+    parser.add_argument(
+        "--up-to", type=float, metavar="BPP", help="deltas of the files of at most so many bits per pixel, too"
+    )
     parser.add_argument("--points", action="store_true", help="every coded file too")
     arguments = parser.parse_args()
     try:
         results = read_results(arguments.results)
-        text = markdown_report(results, arguments.detail, points=arguments.points)
+        text = markdown_report(results, arguments.detail, points=arguments.points, up_to=arguments.up_to)
     except (OSError, ValueError) as error:
         sys.exit(f"{parser.prog}: {error}")
     print(text, end="")

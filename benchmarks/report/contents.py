@@ -68,8 +68,8 @@ def comparisons(results: Results) -> tuple[Comparison, ...]:
     return tuple(Comparison(metric, tuple(bd_table(results, metric))) for metric in metrics_of(results))
 
 
-def summary_table(results: Results, compared: Sequence[Comparison], series: str) -> Table:
-    """A row for every rival of a series, a column for every metric, BD-rates in the cells."""
+def summary_table(results: Results, compared: Sequence[Comparison], series: str, files: str = "") -> Table:
+    """A row for every rival of a series, a column for every metric, BD-rates in the cells; `files` says of which."""
     coders = {coder.key: coder for coder in results.coders}
     alone = len(results.clips) == 1
     cells: dict[tuple[str, str], dict[str, str]] = {}
@@ -84,7 +84,7 @@ def summary_table(results: Results, compared: Sequence[Comparison], series: str)
         for (ours, rival), found in cells.items()
     )
     columns = ("at the same", *(axis_of(c.metric).label for c in compared))
-    title = f"Bits against every rival, {series_text(series)}"
+    title = f"Bits against every rival, {series_text(series)}{files and ', '}{files}"
     return Table(title, columns, LEFT + RIGHT * len(compared), rows, SUMMARY_NOTE)
 
 
@@ -241,11 +241,14 @@ def terminal_tables(results: Results) -> list[Table]:
     return [*tables, failures] if failures.rows else tables
 
 
-def markdown_report(results: Results, detailed: Sequence[str] | None = None, *, points: bool = False) -> str:
+def markdown_report(
+    results: Results, detailed: Sequence[str] | None = None, *, points: bool = False, up_to: float | None = None
+) -> str:
     """The tables for a README, each note once.
 
     `detailed`: metrics whose Bjøntegaard deltas are told clip by clip; None for the first metric there is. With
-    `points` every coded file too. ValueError for a metric that was not measured.
+    `points` every coded file too; with `up_to` the deltas once more for the files of at most so many bits per pixel.
+    ValueError for a metric that was not measured.
     """
     compared = comparisons(results)
     measured = [comparison.metric for comparison in compared]
@@ -254,6 +257,9 @@ def markdown_report(results: Results, detailed: Sequence[str] | None = None, *, 
         raise ValueError(f"no file has {', '.join(strange)}; measured were {', '.join(measured) or 'no metrics'}")
     tables = [clips_table(results)]
     tables += [summary_table(results, compared, series) for series in series_of(results)]
+    if up_to is not None:
+        cheap, files = comparisons(results.up_to(up_to)), f"files of up to {up_to:g} bits per pixel"
+        tables += [summary_table(results, cheap, series, files) for series in series_of(results)]
     for comparison in compared:
         if comparison.metric in detailed:
             tables += [bd_details(results, comparison, series) for series in series_of(results)]

@@ -219,6 +219,25 @@ def test_losing_is_written_as_plainly_as_winning() -> None:
     assert (wins, loses) == ("−50.0 %", "+100.0 %")  # noqa: RUF001
 
 
+def test_cheap_files_are_compared_by_themselves_where_that_is_asked_for() -> None:
+    rates = [0.01, 0.02, 0.03, 0.04, 0.06, 0.12, 0.24, 0.48]
+
+    def rival_worse_below_then_better(rate: float) -> float:
+        return log_quality(40)(rate) + (-1 if rate < 0.05 else 1)
+
+    ours = points("clip", "ours-long", log_quality(40), rates)
+    theirs = points("clip", "rival", rival_worse_below_then_better, rates)
+    text = markdown_report(pair(ours, theirs), up_to=0.05)
+    sections = text.split("### ")
+    whole, cheap = (next(part for part in sections if part.startswith(title)) for title in (
+        "Bits against every rival, one I-frame\n",
+        "Bits against every rival, one I-frame, files of up to 0.05 bits per pixel\n",
+    ))  # fmt: skip
+    assert "| rival, for PSNR | −29.3 % |" in cheap  # noqa: RUF001  # a dB is half a doubling
+    assert "| rival, for PSNR | +" in whole
+    assert markdown_report(pair(ours, theirs)).count("Bits against every rival") == 1
+
+
 def test_no_overlap_is_said_in_the_tables() -> None:
     ours, theirs = points("clip", "ours-long", log_quality(20)), points("clip", "rival", log_quality(60))
     text = markdown_report(pair(ours, theirs))
@@ -235,9 +254,9 @@ def test_results_survive_their_file_and_print_as_markdown(tmp_path: Path) -> Non
         line = [sys.executable, "-m", "nvcodec.benchmarks.report", *arguments]
         return subprocess.run(line, capture_output=True, text=True, encoding="utf-8", cwd=ROOT, check=False)
 
-    done = command(str(path), "--detail", "vmaf", "--points")
+    done = command(str(path), "--detail", "vmaf", "--points", "--up-to", "0.2")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == markdown_report(full(), ["vmaf"], points=True)
+    assert done.stdout == markdown_report(full(), ["vmaf"], points=True, up_to=0.2)
     assert "### VMAF, one I-frame" in done.stdout and "### alpha, 128×96, 100 frames" in done.stdout  # noqa: RUF001
     for arguments in ((str(path), "--detail", "beauty"), (str(tmp_path / "none.json"),)):
         failed = command(*arguments)
