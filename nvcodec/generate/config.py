@@ -15,7 +15,8 @@ class LmConfig:
 
     `grid` is the largest (T', h, w) that it has positions for. A token of `token_bits` bits is read and written as
     `factors` parts of equally many bits: 2 are the paper's two tables of 2^9, 18 are bits. `classes` 0: no classes.
-    With `neighbours` every place is told what stands around it (`neighbours.py`), which the paper's is not.
+    With `neighbours` every place is told what stands before and beside it (`neighbours.py`), which the paper's is not,
+    and `around` on all sides, which only masked tokens can be told from.
     NvcodecError for sizes that do not go together.
     """
 
@@ -29,6 +30,7 @@ class LmConfig:
     factors: int = 2
     dropout: float = 0.1
     neighbours: bool = False
+    around: bool = False
 
     def __post_init__(self) -> None:
         sizes = (*self.grid, self.width, self.layers, self.heads, self.expansion, self.token_bits, self.factors)
@@ -36,6 +38,8 @@ class LmConfig:
             raise NvcodecError("sizes of a language model are 1 at least, those of its grid three, dropout below 1")
         if self.width % self.heads or self.token_bits % self.factors:
             raise NvcodecError("the heads divide the width, and the factors the bits of a token")
+        if self.around and not self.neighbours:
+            raise NvcodecError("what is around a place is told only where its neighbours are")
 
     @property
     def factor_bits(self) -> int:

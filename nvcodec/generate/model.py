@@ -43,6 +43,8 @@ class LmDescription:
             raise NvcodecError(f"a language model's objective is one of {', '.join(OBJECTIVES)}, not {self.objective}")
         if len(self.classes) != self.model.classes:
             raise NvcodecError(f"a language model of {self.model.classes} classes has names for {len(self.classes)}")
+        if self.model.around and self.objective != "masked":
+            raise NvcodecError("what is around a token is not known to a model of the next one, only what is before")
         grid = grid_of(self.frames, self.size)
         if self.model.grid != grid:
             raise NvcodecError(f"{self.frames} pictures of {self.size} pixels make a grid of {grid}")

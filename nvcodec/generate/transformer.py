@@ -114,7 +114,7 @@ class TokenTransformer(nn.Module):
         self.mask = nn.Parameter(torch.empty(width))
         self.classes = nn.Embedding(config.classes + 1, width)
         self.positions = nn.ParameterList(torch.empty(side, width) for side in config.grid)
-        self.neighbours = Neighbours(width) if config.neighbours else None
+        self.neighbours = Neighbours(width, around=config.around) if config.neighbours else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
         nn.init.normal_(self.mask, std=TOKEN_SCALE)

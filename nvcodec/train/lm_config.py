@@ -24,6 +24,7 @@ class LmSizes:
     factors: int = 2
     dropout: float = 0.1
     neighbours: bool = False
+    around: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,4 +87,5 @@ def model_config(config: LmTrainConfig, classes: int, token_bits: int) -> LmConf
         factors=sizes.factors,
         dropout=sizes.dropout,
         neighbours=sizes.neighbours,
+        around=sizes.around,
     )

@@ -19,6 +19,7 @@ from nvcodec.weights import FOLDER_VARIABLE, load_network, save_network
 
 TOKENIZER = CompactConfig(width=32, encoder_blocks=1, decoder_blocks=1)
 SIZES = LmConfig(grid=(2, 2, 3), classes=2, width=32, layers=1, heads=2)
+ALL_SIDES = dataclasses.replace(SIZES, grid=(2, 2, 2), neighbours=True, around=True)
 FEW = SamplingConfig(steps=3)
 
 
@@ -118,6 +119,7 @@ def test_a_network_of_another_kind_is_no_language_model(tmp_path: Path) -> None:
         ({"objective": "both"}, "one of masked, next, not both"),
         ({"classes": ("cat",)}, "of 2 classes has names for 1"),
         ({"frames": 9}, "make a grid of"),
+        ({"objective": "next", "model": ALL_SIDES}, "only what is before"),
     ],
 )
 def test_descriptions_that_do_not_go_together_are_refused(changes: dict[str, object], said: str) -> None:

@@ -104,8 +104,9 @@ def test_stepwise_with_a_cache_gives_what_the_whole_pass_gives(known: int) -> No
     torch.testing.assert_close(torch.cat(steps, dim=1), whole, rtol=1e-4, atol=1e-5)
 
 
-def test_what_is_masked_is_unseen_and_what_is_not_is_seen() -> None:
-    model, tokens, classes = built(), some_tokens(), torch.tensor([0, 1])
+@pytest.mark.parametrize("around", [False, True])
+def test_what_is_masked_is_unseen_and_what_is_not_is_seen(around: bool) -> None:
+    model, tokens, classes = built(around=around), some_tokens(), torch.tensor([0, 1])
     masked = torch.zeros_like(tokens, dtype=torch.bool)
     masked[:, 3:6] = True
     before = model.all_at_once(tokens, masked, classes, GRID)

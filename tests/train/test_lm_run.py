@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 import nvcodec
 from nvcodec.errors import NvcodecError
+from nvcodec.generate.transformer import TokenTransformer
 from nvcodec.train.checkpoint import CHECKPOINT
 from nvcodec.train.labelled import LabelledValidationConfig
 from nvcodec.train.lm_export import export_lm
@@ -214,6 +216,25 @@ def test_a_run_may_start_from_what_one_of_the_other_objective_has_learnt(tmp_pat
     assert record["start"]["steps"] == 4 and record["start"]["configuration"]["objective"] == "next"
     begun(dataclasses.replace(SMALL, steps=13), tmp_path / "masked")  # which goes on, and keeps the record
     assert json.loads((tmp_path / "masked" / "config.json").read_text())["start"] == record["start"]
+
+
+def test_a_model_told_what_is_around_goes_on_from_one_told_what_is_before_as_if_it_were_that(tmp_path: Path) -> None:
+    begun(dataclasses.replace(SMALL, objective="next", steps=4), tmp_path / "next").train()
+    same_sides = begun(SMALL, tmp_path / "masked", start=tmp_path / "next")
+    config = dataclasses.replace(SMALL, model=dataclasses.replace(SMALL.model, around=True))
+    run = begun(config, tmp_path / "around", start=tmp_path / "next")
+    tokens = torch.randint(1 << 18, (2, 18), generator=torch.Generator().manual_seed(1))
+    masked = torch.arange(18).expand(2, -1) % 3 == 0
+
+    def states(model: TokenTransformer) -> Tensor:
+        with torch.no_grad():
+            return model.eval().all_at_once(tokens, masked, torch.tensor([0, 1]), (2, 3, 3))
+
+    torch.testing.assert_close(states(run.model), states(same_sides.model), rtol=1e-4, atol=1e-5)
+    run.train()
+    assert bool(run.model.state_dict()["neighbours.mix.weight"][:, -32:].any())  # what is new has learnt something
+    with pytest.raises(NvcodecError, match="it has other sizes"):
+        begun(SMALL, tmp_path / "back", start=tmp_path / "around")
 
 
 def test_a_run_may_start_from_an_exported_model(tmp_path: Path) -> None:
