@@ -105,7 +105,7 @@ TopP = Annotated[
         metavar="P",
         min=0.0,
         max=1.0,
-        help="Draw among the likeliest that come to P; models of the next token.",
+        help="Draw among the likeliest that come to P, 1: among all; models of the next token. Left out: 0.95.",
         show_default=False,
     ),
 ]

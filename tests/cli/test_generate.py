@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from nvcodec.cli.drawing import drawing_line
 
+from nvcodec.generate.sampling import TOP_P
 from nvcodec.weights import FOLDER_VARIABLE
 
 from .drawing import MASKED, NEXT, drawn, lumas, tried
@@ -26,6 +27,10 @@ def test_the_same_seed_makes_the_same_file_and_another_another(language_models: 
     one, two, other = ((tmp_path / name).read_bytes() for name in ("one.mp4", "two.mp4", "other.mp4"))
     assert one == two != other
     assert lumas(tmp_path / "one.mp4").shape == (9, 64, 64)  # two by two
+
+
+def test_the_help_says_among_how_many_tokens_is_drawn(tmp_path: Path) -> None:
+    assert f"Left out: {TOP_P:g}." in " ".join(run("generate", "--help", cwd=tmp_path).text.split())
 
 
 def test_tokens_pictures_and_a_coded_file_are_other_forms_of_the_same_clips(
