@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 480, 320
 LEFT_EDGE, RIGHT_EDGE, TOP_EDGE, BOTTOM_EDGE = 56, 14, 34, 44
 LEGEND_LINE = 15
 MARGIN = 0.05  # of an axis, kept free at either end
-COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a")
+COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a", "#bf3989", "#1b7c83")
 MARKED_MOST = 30  # points of a line that are drawn as dots
 STYLE = (
     "text{font:12px sans-serif;fill:#57606a}.name{fill:#24292f}"

@@ -16,6 +16,7 @@ from nvcodec.benchmarks.report.contents import failures_table, speed_table
 from nvcodec.benchmarks.report.frames import matches
 from nvcodec.benchmarks.report.page import report_html
 from nvcodec.benchmarks.report.plot import rate_ticks
+from nvcodec.benchmarks.report.rate_chart import rate_chart
 from nvcodec.benchmarks.report.scale import value_ticks
 from nvcodec.benchmarks.report.table import Table, markdown, rate_text, signed
 from nvcodec.benchmarks.report.wipe import SOURCE, FrameBudget
@@ -254,9 +255,13 @@ def test_results_survive_their_file_and_print_as_markdown(tmp_path: Path) -> Non
         line = [sys.executable, "-m", "nvcodec.benchmarks.report", *arguments]
         return subprocess.run(line, capture_output=True, text=True, encoding="utf-8", cwd=ROOT, check=False)
 
-    done = command(str(path), "--detail", "vmaf", "--points", "--up-to", "0.2")
+    chart = tmp_path / "chart.svg"
+    done = command(str(path), "--detail", "vmaf", "--points", "--up-to", "0.1", "--chart", str(chart))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == markdown_report(full(), ["vmaf"], points=True, up_to=0.2)
+    assert done.stdout == markdown_report(full(), ["vmaf"], points=True, up_to=0.1)
+    drawn = chart.read_text(encoding="utf-8")
+    assert drawn == rate_chart(full().up_to(0.1), "vmaf") != rate_chart(full(), "vmaf")
+    assert all(f">{name}</text>" in drawn for name in ("VMAF", "alpha: nvcodec", "beta: x265 slow", "bits per pixel"))
     assert "### VMAF, one I-frame" in done.stdout and "### alpha, 128×96, 100 frames" in done.stdout  # noqa: RUF001
     for arguments in ((str(path), "--detail", "beauty"), (str(tmp_path / "none.json"),)):
         failed = command(*arguments)
