@@ -20,6 +20,5 @@ def rate_chart(results: Results, metric: str) -> str:
         if (curve := results.curve(clip.name, coder.key, metric))
     ]
     axis = axis_of(metric)
-    unit = f", {axis.unit}" if axis.unit else ""
     title = f"{', '.join(clip.name for clip in results.clips)}, {series_text(series)}"
-    return chart_svg(title, "bits per pixel", axis.label + unit, lines)
+    return chart_svg(title, "bits per pixel", f"{axis.label}{axis.unit and ', '}{axis.unit}", lines)

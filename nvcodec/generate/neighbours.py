@@ -58,6 +58,11 @@ def known_of(embedded: Tensor) -> Tensor:
     return SCALE * embedded
 
 
+def told_around(matrix: Tensor) -> Tensor:
+    """The matrix `[C, 18 C]` of all sides from that of those before, `[C, 7 C]`: of the others it says nothing yet."""
+    return F.pad(matrix, (0, (len(AROUND) - len(BEFORE)) * len(matrix)))
+
+
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)  # what is kept serves training too, whoever asks first
 def near_places(grid: tuple[int, int, int], offsets: tuple[tuple[int, int, int], ...]) -> Tensor:

@@ -14,12 +14,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from nvcodec.errors import NvcodecError
 from nvcodec.generate.known import first_frames
 from nvcodec.generate.model import LmDescription, LmNetwork
-from nvcodec.generate.neighbours import AROUND, BEFORE
+from nvcodec.generate.neighbours import told_around
 from nvcodec.generate.objectives import LmLoss, draw_masks
 from nvcodec.generate.transformer import CLASS_SCALE, Grid, TokenTransformer
 from nvcodec.train.checkpoint import CHECKPOINT
@@ -174,17 +173,12 @@ def _take_start(transformer: TokenTransformer, described: LmDescription, start: 
     other, state, origin = _learnt(start)
     model = replace(other.model, dropout=described.model.dropout)
     if described.model.around and model.neighbours and not model.around:
-        model, state = replace(model, around=True), told_around(state)
+        key = "neighbours.mix.weight"
+        model, state = replace(model, around=True), state | {key: told_around(state[key])}
     if replace(other, objective=described.objective, model=model) != described:
         raise NvcodecError(f"--start {start}: it has other sizes, classes or tokens than this run")
     transformer.load_state_dict(state)
     return origin
-
-
-def told_around(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of a model told its neighbours before, for one told those around, of whom the new say nothing yet."""
-    key = "neighbours.mix.weight"
-    return state | {key: F.pad(state[key], (0, (len(AROUND) - len(BEFORE)) * len(state[key])))}
 
 
 def _learnt(start: Path) -> tuple[LmDescription, dict[str, Tensor], dict[str, Any]]:

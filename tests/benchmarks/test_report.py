@@ -229,14 +229,26 @@ def test_cheap_files_are_compared_by_themselves_where_that_is_asked_for() -> Non
     ours = points("clip", "ours-long", log_quality(40), rates)
     theirs = points("clip", "rival", rival_worse_below_then_better, rates)
     text = markdown_report(pair(ours, theirs), up_to=0.05)
-    sections = text.split("### ")
-    whole, cheap = (next(part for part in sections if part.startswith(title)) for title in (
-        "Bits against every rival, one I-frame\n",
-        "Bits against every rival, one I-frame, files of up to 0.05 bits per pixel\n",
-    ))  # fmt: skip
+    sections = dict(section.split("\n", 1) for section in text.split("### ")[1:])
+    title = "Bits against every rival, one I-frame"
+    cheap = sections[f"{title}, files of up to 0.05 bits per pixel"]
     assert "| rival, for PSNR | −29.3 % |" in cheap  # noqa: RUF001  # a dB is half a doubling
-    assert "| rival, for PSNR | +" in whole
+    assert "| rival, for PSNR | +" in sections[title]
     assert markdown_report(pair(ours, theirs)).count("Bits against every rival") == 1
+
+
+def test_a_chart_of_rates_has_every_file_where_it_belongs() -> None:
+    ours, theirs = points("clip", "ours-long", log_quality(40)), points("clip", "rival", log_quality(36))
+    drawn = rate_chart(pair(ours, theirs), "psnr_y")
+    found = [(float(x), float(y)) for x, y in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', drawn)]
+    assert len(found) == len(ours) + len(theirs)
+    upper, lower = found[: len(ours)], found[len(ours) :]  # y grows downwards
+    assert [x for x, _ in upper] == sorted(x for x, _ in upper) == [x for x, _ in lower]
+    assert {round(below - above, 1) for (_, above), (_, below) in zip(upper, lower, strict=True)} <= {
+        round(lower[0][1] - upper[0][1] + slip, 1) for slip in (-0.1, 0, 0.1)
+    }
+    assert lower[0][1] > upper[0][1] > upper[-1][1]
+    assert ">PSNR Y, dB</text>" in drawn
 
 
 def test_no_overlap_is_said_in_the_tables() -> None:
